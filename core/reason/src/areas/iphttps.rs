@@ -1,0 +1,20 @@
+//! 400 to 499: IP-HTTPS sessions.
+
+reasons! {
+    400 IPHTTPS_BAD_FRAMING "iphttps-bad-framing" "stream that is not back-to-back IPv6 packets";
+    401 IPHTTPS_SOURCE_FOREIGN "iphttps-source-foreign" "client sent from an address that is not its own";
+    402 IPHTTPS_HEAD_INVALID "iphttps-head-invalid" "request that is no IP-HTTPS request";
+    403 IPHTTPS_CERTIFICATE_EXPIRED "iphttps-certificate-expired" "client certificate is expired or not yet valid";
+    404 IPHTTPS_CERTIFICATE_FOREIGN "iphttps-certificate-foreign" "client certificate of an authority that is not ours";
+    405 IPHTTPS_CERTIFICATE_MISSING "iphttps-certificate-missing" "client showed no certificate";
+    406 IPHTTPS_CERTIFICATE_NAME "iphttps-certificate-name" "client certificate without exactly one valid name";
+    407 IPHTTPS_SESSION_LIMIT "iphttps-session-limit" "as many sessions as there may be";
+    408 IPHTTPS_HANDSHAKE_FAILED "iphttps-handshake-failed" "TLS handshake that failed or took too long";
+    409 IPHTTPS_MULTICAST "iphttps-multicast" "multicast from a client that is no router solicitation or address check";
+    410 IPHTTPS_ND_INVALID "iphttps-nd-invalid" "neighbour discovery message that is malformed or has a wrong hop limit";
+    411 IPHTTPS_ADDRESS_TAKEN "iphttps-address-taken" "client asked for an address that belongs to another";
+    412 IPHTTPS_ADDRESS_LIMIT "iphttps-address-limit" "client asked for more addresses than a session may have";
+    413 IPHTTPS_CLIENT_REVOKED "iphttps-client-revoked" "client is not enrolled here any more";
+    414 IPHTTPS_SEND_BACKLOG "iphttps-send-backlog" "client does not take packets as fast as they come";
+    415 IPHTTPS_LINK_LOCAL "iphttps-link-local" "link-local traffic that is not for the gateway";
+}

@@ -1,0 +1,22 @@
+//! 200 to 299: the ISATAP link (RFC 5214, RFC 6324).
+
+reasons! {
+    200 ISATAP_SOURCE_NOT_EMBEDDED "isatap-source-not-embedded" "inner source does not embed the outer IPv4 source, and the outer source is no known router";
+    201 ISATAP_SOURCE_OFF_LINK "isatap-source-off-link" "inner source is an ISATAP address of a prefix that is not on this link";
+    202 ISATAP_OUTER_UNUSABLE "isatap-outer-unusable" "outer IPv4 source is our own, broadcast, multicast, loopback or unspecified";
+    203 ISATAP_HOST_NOT_ALLOWED "isatap-host-not-allowed" "host is not allowed to use ISATAP";
+    204 ISATAP_RS_INVALID "isatap-rs-invalid" "router solicitation with a wrong hop limit, code, length or option";
+    205 ISATAP_RS_LIMITED "isatap-rs-limited" "router solicitation above the rate limit";
+    206 ISATAP_RA_NOT_FROM_ROUTER "isatap-ra-not-from-router" "router advertisement from an address that is no router of ours";
+    207 ISATAP_RA_INVALID "isatap-ra-invalid" "router advertisement with a wrong hop limit, source, length or option";
+    208 ISATAP_ND_INVALID "isatap-nd-invalid" "neighbour discovery message that is malformed or has a wrong hop limit";
+    209 ISATAP_NEXT_HOP_NONE "isatap-next-hop-none" "destination on the ISATAP link embeds no IPv4 address of the site";
+    210 ISATAP_LOOP "isatap-loop" "packet would be encapsulated to one of our own IPv4 addresses";
+    211 ISATAP_NOT_IPV6 "isatap-not-ipv6" "protocol 41 payload is not IPv6";
+    212 ISATAP_MULTICAST "isatap-multicast" "multicast does not exist on an ISATAP link";
+    213 ISATAP_HOST_TABLE_FULL "isatap-host-table-full" "the table of ISATAP hosts is full";
+    214 ISATAP_NEIGHBOUR_UNKNOWN "isatap-neighbour-unknown" "destination host has not solicited this router";
+    215 ISATAP_TUNNEL_ADDRESS "isatap-tunnel-address" "inner address is a 6to4 or Teredo address that embeds one of ours";
+    216 ISATAP_IDENTIFIER_TWIN "isatap-identifier-twin" "destination has the other form of a known host's interface identifier";
+    217 ISATAP_NO_ROUTER "isatap-no-router" "no router of ours leads to this destination";
+}
