@@ -13,6 +13,7 @@
 //! | [`flow`] | who talks to whom: the five values that name a flow |
 //! | [`refusal`] | ICMPv6 errors that quote a packet |
 //! | [`nd`] | neighbour discovery: RS, RA with its options, NS, NA |
+//! | [`offload`] | super-packets: cutting them for a link, merging them from one |
 //! | [`lease`] | what a client or an ISATAP host is given |
 //! | [`addr`] | prefixes, RFC 6052 addresses, ISATAP identifiers |
 #![no_std]
@@ -29,6 +30,7 @@ pub mod ipv4;
 pub mod ipv6;
 pub mod lease;
 pub mod nd;
+pub mod offload;
 pub mod packet;
 pub mod refusal;
 pub mod tcp;

@@ -1,0 +1,1 @@
+//! sixgate-io-control
