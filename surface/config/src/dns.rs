@@ -1,0 +1,215 @@
+//! `[dns]`: the forwarder that clients ask.
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix};
+
+use crate::gateway::Site;
+use crate::reader::{Node, Table};
+use crate::report::{Report, Rule};
+use crate::values::{self, DnsName, IpPrefix};
+
+/// The whole section, defaults filled in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dns {
+    /// UDP and TCP; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// Asked for every name that no `forward` rule has. Empty = only `forward` and our own answers.
+    pub upstream: Vec<SocketAddr>,
+    /// The longest suffix decides.
+    pub forward: Vec<Forward>,
+    /// Who may ask; others get REFUSED.
+    pub allow: Vec<IpPrefix>,
+    /// First labels that are refused; `None` = off.
+    pub block: Option<Block>,
+    /// Answers that are out of date are given when no server answers (RFC 8767).
+    pub serve_stale: bool,
+}
+
+/// Servers of one suffix.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Forward {
+    /// The name itself and all names below.
+    pub suffix: DnsName,
+    /// At least one.
+    pub servers: Vec<SocketAddr>,
+}
+
+/// The query block list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Block {
+    /// Under which suffixes a first label is refused.
+    pub zones: Vec<DnsName>,
+    /// Lower case.
+    pub labels: Vec<String>,
+    /// The label as the whole name is refused too.
+    pub alone: bool,
+}
+
+const LABELS: [&str; 2] = ["isatap", "wpad"];
+const PORT: u16 = 53;
+
+/// Reads the section. `site` is `None` also where `[gateway]` has a fault. `routes` are the suffixes of `[names]`, for the block list.
+pub(crate) fn read(
+    node: &Node<'_>,
+    site: Option<&Site>,
+    has_gateway: bool,
+    routes: &[DnsName],
+    report: &mut Report,
+) -> Option<Dns> {
+    let mut table = node.table(report)?;
+    table.not_yet("tls", "DNS over TLS", report);
+    table.not_yet("upstream-ca", "DNS over TLS", report);
+    table.not_yet("trust-anchor", "DNSSEC validation", report);
+    refuse_when_on(&mut table, report);
+    let listen = read_listen(&mut table, site, has_gateway, report);
+    let upstream = read_upstream(&mut table, has_gateway, report);
+    let forward = table.take("forward").map(|n| read_forward(&n, report)).unwrap_or_default();
+    let allow = match table.take("allow") {
+        Some(n) => n.list(values::ip_prefix, report).into_iter().map(|p| p.value).collect(),
+        None => default_allow(site),
+    };
+    let block = read_block(&mut table, routes, report);
+    let serve_stale = table.take("serve-stale").and_then(|n| n.boolean(report)).unwrap_or(true);
+    table.finish(report);
+    Some(Dns { listen, upstream, forward, allow, block, serve_stale })
+}
+
+/// Keys whose quiet value is fine and whose other values ask for a part that is not there.
+fn refuse_when_on(table: &mut Table<'_>, report: &mut Report) {
+    if let Some(node) = table.take("validate")
+        && node.boolean(report) == Some(true)
+    {
+        report.not_yet(&node.key, node.span.clone(), "DNSSEC validation");
+    }
+    if let Some(node) = table.take("rate-limit")
+        && node.number(0, 1_000_000, report).is_some_and(|n| n != 0)
+    {
+        report.not_yet(&node.key, node.span.clone(), "a rate limit for DNS");
+    }
+}
+
+fn read_listen(
+    table: &mut Table<'_>,
+    site: Option<&Site>,
+    has_gateway: bool,
+    report: &mut Report,
+) -> Vec<SocketAddr> {
+    match (table.take("listen"), site) {
+        (Some(node), _) => {
+            let found = node.list_of_some(values::endpoint, report);
+            for (i, at) in found.iter().enumerate() {
+                if found[..i].iter().any(|e| e.value == at.value) {
+                    at.fault(Rule::Twice, format!("{} is listed twice", at.value), "remove one", report);
+                }
+            }
+            found.into_iter().map(|e| e.value).collect()
+        }
+        (None, Some(site)) => vec![SocketAddr::new(IpAddr::V6(site.dns64_address()), PORT)],
+        // The address comes from [gateway], whose own fault is reported.
+        (None, None) if has_gateway => Vec::new(),
+        (None, None) => {
+            table.missing("listen", "[\"127.0.0.1:53\"]", report);
+            Vec::new()
+        }
+    }
+}
+
+fn read_upstream(table: &mut Table<'_>, required: bool, report: &mut Report) -> Vec<SocketAddr> {
+    let example = "[\"10.6.0.53\"]";
+    let Some(node) = table.take("upstream") else {
+        if required {
+            table.missing("upstream", example, report);
+        }
+        return Vec::new();
+    };
+    servers(&node, report)
+}
+
+/// A list of servers; the port may be left out.
+fn servers(node: &Node<'_>, report: &mut Report) -> Vec<SocketAddr> {
+    let items = node.items(report);
+    if items.is_empty() {
+        let name = node.name();
+        node.fault(Rule::Empty, format!("`{name}` is empty"), "at least one element is needed", report);
+    }
+    let mut found = Vec::new();
+    for item in items {
+        let Some(text) = item.text(report) else { continue };
+        if text.starts_with("tls://") {
+            report.not_yet(&item.key, item.span.clone(), "DNS over TLS");
+            continue;
+        }
+        found.extend(item.parse(values::endpoint_or(PORT), report));
+    }
+    found
+}
+
+fn read_forward(node: &Node<'_>, report: &mut Report) -> Vec<Forward> {
+    let Some(table) = node.table(report) else { return Vec::new() };
+    let mut found: Vec<Forward> = Vec::new();
+    for (key, span, node) in table.each() {
+        let servers = servers(&node, report);
+        match values::name(key) {
+            Ok(suffix) if found.iter().any(|f| f.suffix == suffix) => {
+                node.shown_at(span).fault(
+                    Rule::Twice,
+                    format!("`{suffix}` is forwarded twice"),
+                    "join the two lists",
+                    report,
+                );
+            }
+            Ok(suffix) => found.push(Forward { suffix, servers }),
+            Err(c) => node.shown_at(span).fault(c.rule, c.title, c.label, report),
+        }
+    }
+    found
+}
+
+/// Loopback, link-local and private addresses, and the gateway's own prefix: nobody on the Internet.
+fn default_allow(site: Option<&Site>) -> Vec<IpPrefix> {
+    let v4 = |a, b, length| IpPrefix::V4(Ipv4Prefix::containing(Ipv4Addr::new(a, b, 0, 0), length));
+    let v6 = |high: u16, low: u16, length| {
+        IpPrefix::V6(Ipv6Prefix::containing([high, 0, 0, 0, 0, 0, 0, low].into(), length))
+    };
+    let mut allow = vec![v4(127, 0, 8), v6(0, 1, 128), v4(10, 0, 8), v4(172, 16, 12), v4(192, 168, 16)];
+    allow.extend([v6(0xfe80, 0, 10), v6(0xfc00, 0, 7)]);
+    allow.extend(site.map(|s| IpPrefix::V6(s.prefix)));
+    allow
+}
+
+fn read_block(table: &mut Table<'_>, routes: &[DnsName], report: &mut Report) -> Option<Block> {
+    let labels = || LABELS.map(str::to_owned).to_vec();
+    let Some(node) = table.take("block") else {
+        return Some(Block { zones: routes.to_vec(), labels: labels(), alone: true });
+    };
+    if node.is_boolean() {
+        if node.boolean(report) == Some(true) {
+            return Some(Block { zones: routes.to_vec(), labels: labels(), alone: true });
+        }
+        return None;
+    }
+    let mut block = node.table(report)?;
+    let zones =
+        block.take("zones").map(|n| n.list(values::name, report).into_iter().map(|z| z.value).collect());
+    let given = block.take("labels").map(|n| {
+        let read = |text: &str| {
+            let name = values::name(text)?;
+            if name.as_str().contains('.') {
+                return Err(crate::reader::Complaint::new(
+                    Rule::Name,
+                    format!("`{text}` is more than a label"),
+                    "allowed: one label without dots",
+                ));
+            }
+            Ok(name.as_str().to_owned())
+        };
+        n.list(read, report).into_iter().map(|l| l.value).collect()
+    });
+    block.finish(report);
+    Some(Block {
+        zones: zones.unwrap_or_else(|| routes.to_vec()),
+        labels: given.unwrap_or_else(labels),
+        alone: false,
+    })
+}

@@ -1,0 +1,178 @@
+//! Checks between sections: what rests on what, prefixes and devices that collide, a policy with a hole.
+
+use sixgate_wire::addr::Ipv6Prefix;
+
+use super::SiteRead;
+use crate::policy::Policy;
+use crate::reader::{At, Node};
+use crate::report::{Fault, Report, Rule, Severity};
+use crate::{dns64, isatap, nat64};
+
+/// Sections that may be there.
+pub(super) struct Sections<'a, 't> {
+    pub(super) gateway: Option<&'a Node<'t>>,
+    pub(super) transports: Option<&'a Node<'t>>,
+    pub(super) pki: Option<&'a Node<'t>>,
+    pub(super) names: Option<&'a Node<'t>>,
+    pub(super) dns: Option<&'a Node<'t>>,
+    pub(super) dns64: Option<&'a Node<'t>>,
+}
+
+pub(super) fn needs(sections: &Sections<'_, '_>, report: &mut Report) {
+    let has_gateway = sections.gateway.is_some();
+    for section in [sections.transports, sections.pki, sections.names].into_iter().flatten() {
+        if !has_gateway {
+            section.fault(
+                Rule::Needs,
+                format!("[{}] needs the section [gateway]", section.key),
+                "only a gateway has clients",
+                report,
+            );
+        }
+    }
+    if let Some(dns64) = sections.dns64
+        && sections.dns.is_none()
+        && !has_gateway
+    {
+        dns64.fault(
+            Rule::Needs,
+            "[dns64] needs the section [dns]",
+            "DNS64 answers where [dns] listens",
+            report,
+        );
+    }
+    if let Some(gateway) = sections.gateway
+        && sections.dns.is_none()
+    {
+        gateway.fault(
+            Rule::Needs,
+            "[gateway] needs the section [dns]",
+            "add [dns] with `upstream`, the name servers of the intranet",
+            report,
+        );
+    }
+}
+
+/// One use of addresses, with its place.
+struct Use {
+    what: &'static str,
+    at: At<Ipv6Prefix>,
+}
+
+pub(super) fn prefixes(
+    site: Option<&SiteRead>,
+    nat64: Option<&nat64::Read>,
+    dns64: Option<&dns64::Read>,
+    isatap: Option<&isatap::Read>,
+    report: &mut Report,
+) {
+    let mut uses = Vec::new();
+    if let Some(site) = site {
+        let at = |value| At { value, span: site.prefix.span.clone(), key: site.prefix.key.clone() };
+        uses.push(Use { what: "the clients' prefix", at: at(site.value.clients()) });
+        let dns = Ipv6Prefix::containing(site.value.dns64_address(), 128);
+        uses.push(Use { what: "the gateway's DNS address", at: at(dns) });
+    }
+    uses.extend(isatap.map(|i| Use { what: "the ISATAP prefix", at: i.prefix.clone() }));
+    let translated = |p: &At<sixgate_wire::addr::Prefix64>| At {
+        value: p.value.prefix(),
+        span: p.span.clone(),
+        key: p.key.clone(),
+    };
+    let nat64_prefixes = nat64.map_or(&[][..], |n| n.prefixes.as_slice());
+    uses.extend(nat64_prefixes.iter().map(|p| Use { what: "a NAT64 prefix", at: translated(p) }));
+    for (i, later) in uses.iter().enumerate() {
+        for earlier in &uses[..i] {
+            collide(later, earlier, report);
+        }
+    }
+    // The prefix of a DNS64 rule is usually the NAT64's own; only the other uses are against it.
+    for prefix in dns64.map_or(&[][..], |d| d.prefixes.as_slice()) {
+        let synthesised = Use { what: "a DNS64 prefix", at: translated(prefix) };
+        for other in uses.iter().filter(|u| u.what != "a NAT64 prefix") {
+            collide(&synthesised, other, report);
+        }
+    }
+    if let (Some(dns64), Some(nat64)) = (dns64, nat64) {
+        untranslated(dns64, nat64, report);
+    }
+}
+
+fn collide(later: &Use, earlier: &Use, report: &mut Report) {
+    if !later.at.value.overlaps(earlier.at.value) {
+        return;
+    }
+    later.at.fault_beside(
+        Rule::Overlap,
+        format!("{} and {} overlap", later.what, earlier.what),
+        format!("{} has addresses in common with {}", later.at.value, earlier.at.value),
+        Some((earlier.at.span.clone(), format!("{} comes from here", earlier.what))),
+        report,
+    );
+}
+
+fn untranslated(dns64: &dns64::Read, nat64: &nat64::Read, report: &mut Report) {
+    for prefix in &dns64.prefixes {
+        if !nat64.value.prefixes.contains(&prefix.value) {
+            prefix.warn(
+                Rule::NotTranslated,
+                "the NAT64 of this file does not translate this prefix",
+                "fine when another machine translates it",
+                report,
+            );
+        }
+    }
+}
+
+pub(super) fn devices(
+    site: Option<&SiteRead>,
+    nat64: Option<&nat64::Read>,
+    isatap: Option<&isatap::Read>,
+    report: &mut Report,
+) {
+    let inside = site.map(|s| &s.inside);
+    let devices = [
+        site.and_then(|s| s.device.as_ref()),
+        nat64.and_then(|n| n.device.as_ref()),
+        isatap.and_then(|i| i.device.as_ref()),
+    ];
+    let all: Vec<&At<String>> = inside.into_iter().chain(devices.into_iter().flatten()).collect();
+    for (i, later) in all.iter().enumerate() {
+        if let Some(earlier) = all[..i].iter().find(|e| e.value == later.value) {
+            later.fault_beside(
+                Rule::Device,
+                format!("the device `{}` is named twice", later.value),
+                "every device has a name of its own",
+                Some((earlier.span.clone(), "it is named here already".to_owned())),
+                report,
+            );
+        }
+    }
+}
+
+pub(super) fn coverage(policy: &Policy, node: &Node<'_>, report: &mut Report) {
+    if policy.lets_clients_in() {
+        return;
+    }
+    node.at(()).warn(
+        Rule::Uncovered,
+        "clients can no longer open anything on the intranet",
+        "the first [[policy]] removes the default rule; add one from \"clients\" to \"intranet\"",
+        report,
+    );
+}
+
+impl Report {
+    pub(super) fn nothing_to_do(&mut self) {
+        self.add(Fault {
+            severity: Severity::Error,
+            rule: Rule::Role,
+            key: String::new(),
+            title: "this file names nothing to do".to_owned(),
+            span: 0..0,
+            label: "add a section: [gateway], [nat64], [dns], [isatap], [client] or [host]".to_owned(),
+            also: Vec::new(),
+            help: None,
+        });
+    }
+}

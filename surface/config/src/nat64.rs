@@ -1,0 +1,304 @@
+//! `[nat64]`: the stateful translator (RFC 6146).
+
+use core::net::{Ipv4Addr, SocketAddrV4, SocketAddrV6};
+use core::ops::RangeInclusive;
+use core::time::Duration;
+
+use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, Prefix64};
+
+use crate::reader::{At, Node, Table};
+use crate::report::{Report, Rule};
+use crate::values;
+
+mod bindings;
+mod pool;
+
+/// The whole section, defaults filled in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Nat64 {
+    /// Name of the TUN device; not used where `[gateway]` is there.
+    pub device: String,
+    /// At least one.
+    pub prefixes: Vec<Prefix64>,
+    /// At least one.
+    pub pool: Vec<PoolEntry>,
+    /// Static bindings.
+    pub statics: Vec<Static>,
+    /// Who may send to an open binding.
+    pub filtering: Filtering,
+    /// Echo requests from IPv4 pass to bindings.
+    pub inbound_icmp_echo: bool,
+    /// RFC 7915, section 4.
+    pub lowest_ipv6_mtu: u16,
+    /// What becomes of UDP over IPv4 without a checksum.
+    pub udp_zero_checksum: ZeroChecksum,
+    /// Lifts RFC 6052, section 3.1 for 64:ff9b::/96.
+    pub well_known_non_global: bool,
+    /// RFC 6791: sources of ICMPv4 errors whose own source cannot be translated.
+    pub source4: Option<Ipv4Prefix>,
+    /// The same for ICMPv6 errors.
+    pub source6: Option<Ipv6Prefix>,
+    /// Zero instead of the traffic class or TOS that came.
+    pub reset_traffic_class: bool,
+    /// Sessions in all.
+    pub max_sessions: u32,
+    /// Sessions of one IPv6 address; `None` = no limit.
+    pub max_sessions_per_client: Option<u32>,
+    /// Lifetimes of idle sessions.
+    pub timeouts: Timeouts,
+}
+
+/// One element of the pool.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PoolEntry {
+    /// `None` = all three.
+    pub protocol: Option<Protocol>,
+    /// Which addresses.
+    pub addresses: PoolAddresses,
+    /// Which ports or ICMP identifiers, from 1.
+    pub ports: RangeInclusive<u16>,
+    /// The file named ports; on one of the gateway's own addresses it must.
+    pub ports_named: bool,
+}
+
+/// Addresses of a pool entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PoolAddresses {
+    /// As the file says.
+    Prefix(Ipv4Prefix),
+    /// The IPv4 address of the inside interface, known when the gateway runs.
+    Inside,
+}
+
+/// What NAT64 translates.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP echo, by identifier.
+    Icmp,
+}
+
+/// A static binding.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Static {
+    /// Of which protocol; ports are identifiers for ICMP.
+    pub protocol: Protocol,
+    /// The IPv4 side.
+    pub outside: SocketAddrV4,
+    /// The IPv6 side.
+    pub inside: SocketAddrV6,
+}
+
+/// Who may send to an open binding.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Filtering {
+    /// Anybody.
+    EndpointIndependent,
+    /// Addresses that the client has sent to.
+    AddressDependent,
+}
+
+/// What becomes of UDP over IPv4 without a checksum.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ZeroChecksum {
+    /// The checksum is computed.
+    Compute,
+    /// The packet is dropped.
+    Drop,
+}
+
+/// Lifetimes of idle sessions (RFC 6146, section 4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeouts {
+    /// UDP.
+    pub udp: Duration,
+    /// TCP, established.
+    pub tcp_established: Duration,
+    /// TCP, opening or closing.
+    pub tcp_transitory: Duration,
+    /// ICMP queries.
+    pub icmp: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            udp: Duration::from_secs(300),
+            tcp_established: Duration::from_secs(7440),
+            tcp_transitory: Duration::from_secs(240),
+            icmp: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Nat64 {
+    /// What `[gateway]` alone means.
+    pub(crate) fn derived(prefix: Prefix64) -> Self {
+        Self {
+            device: DEVICE.to_owned(),
+            prefixes: vec![prefix],
+            pool: vec![PoolEntry::inside()],
+            statics: Vec::new(),
+            filtering: Filtering::AddressDependent,
+            inbound_icmp_echo: true,
+            lowest_ipv6_mtu: 1280,
+            udp_zero_checksum: ZeroChecksum::Compute,
+            well_known_non_global: false,
+            source4: None,
+            source6: None,
+            reset_traffic_class: false,
+            max_sessions: MAX_SESSIONS,
+            max_sessions_per_client: None,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+impl PoolEntry {
+    /// `INSIDE-ADDRESS:10000-29999`: below the kernel's own ephemeral ports (32768 and up).
+    fn inside() -> Self {
+        Self { protocol: None, addresses: PoolAddresses::Inside, ports: 10_000..=29_999, ports_named: true }
+    }
+}
+
+const DEVICE: &str = "nat64";
+const MAX_SESSIONS: u32 = 262_144;
+
+/// The section with the places that checks between sections need.
+pub(crate) struct Read {
+    pub(crate) value: Nat64,
+    pub(crate) prefixes: Vec<At<Prefix64>>,
+    pub(crate) device: Option<At<String>>,
+}
+
+/// Reads the section; `derived` is the prefix that `[gateway]` gives.
+pub(crate) fn read(
+    node: &Node<'_>,
+    derived: Option<Prefix64>,
+    has_gateway: bool,
+    report: &mut Report,
+) -> Option<Read> {
+    let mut table = node.table(report)?;
+    let prefixes = read_prefixes(&mut table, derived.is_some() || has_gateway, report);
+    let pool = pool::read(&mut table, has_gateway, report);
+    let statics = bindings::read(&mut table, &pool, &prefixes, report);
+    let device = table.take("device").and_then(|n| Some(n.at(n.parse(values::device, report)?)));
+    let mut value = Nat64::derived(derived.unwrap_or_else(well_known));
+    if !prefixes.is_empty() {
+        value.prefixes = prefixes.iter().map(|p| p.value).collect();
+    }
+    if !pool.is_empty() {
+        value.pool = pool.into_iter().map(|e| e.value).collect();
+    }
+    value.statics = statics;
+    if let Some(device) = &device {
+        value.device.clone_from(&device.value);
+    }
+    if !has_gateway {
+        value.filtering = Filtering::EndpointIndependent;
+    }
+    options(&mut table, &mut value, report);
+    if let Some(timeouts) = table.take("timeouts") {
+        value.timeouts = read_timeouts(&timeouts, report).unwrap_or_default();
+    }
+    table.finish(report);
+    Some(Read { value, prefixes, device })
+}
+
+fn options(table: &mut Table<'_>, value: &mut Nat64, report: &mut Report) {
+    if let Some(node) = table.take("filtering") {
+        let words = [
+            ("endpoint-independent", Filtering::EndpointIndependent),
+            ("address-dependent", Filtering::AddressDependent),
+        ];
+        value.filtering = node.choice(&words, report).unwrap_or(value.filtering);
+    }
+    if let Some(node) = table.take("udp-zero-checksum") {
+        let words = [("compute", ZeroChecksum::Compute), ("drop", ZeroChecksum::Drop)];
+        value.udp_zero_checksum = node.choice(&words, report).unwrap_or(value.udp_zero_checksum);
+    }
+    for (key, slot) in [
+        ("inbound-icmp-echo", &mut value.inbound_icmp_echo),
+        ("well-known-non-global", &mut value.well_known_non_global),
+        ("reset-traffic-class", &mut value.reset_traffic_class),
+    ] {
+        if let Some(given) = table.take(key).and_then(|n| n.boolean(report)) {
+            *slot = given;
+        }
+    }
+    if let Some(mtu) = table.take("lowest-ipv6-mtu").and_then(|n| n.number(1280, 65_535, report)) {
+        value.lowest_ipv6_mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+    }
+    if let Some(n) = table.take("max-sessions").and_then(|n| n.number(1, 16_777_216, report)) {
+        value.max_sessions = u32::try_from(n).unwrap_or(u32::MAX);
+    }
+    if let Some(n) =
+        table.take("max-sessions-per-client").and_then(|n| n.number(0, u64::from(u32::MAX), report))
+    {
+        value.max_sessions_per_client = u32::try_from(n).ok().filter(|n| *n != 0);
+    }
+    value.source4 = table.take("source4").and_then(|n| n.parse(values::ipv4_address_or_prefix, report));
+    value.source6 = table.take("source6").and_then(|n| n.parse(values::ipv6_address_or_prefix, report));
+}
+
+/// `prefix` or `prefixes`.
+fn read_prefixes(table: &mut Table<'_>, derivable: bool, report: &mut Report) -> Vec<At<Prefix64>> {
+    let one = table.take("prefix");
+    let many = table.take("prefixes");
+    if let (Some(_), Some(many)) = (&one, &many) {
+        many.fault(Rule::Conflict, "`prefix` and `prefixes` are both there", "write one of the two", report);
+    }
+    let mut found = Vec::new();
+    if let Some(one) = &one {
+        found.extend(one.parse(values::prefix64, report).map(|p| one.at(p)));
+    }
+    if let Some(many) = &many {
+        found.extend(many.list_of_some(values::prefix64, report));
+    }
+    if one.is_none() && many.is_none() && !derivable {
+        table.missing("prefix", "\"2001:db8:64::/96\"", report);
+    }
+    found
+}
+
+fn read_timeouts(node: &Node<'_>, report: &mut Report) -> Option<Timeouts> {
+    let mut table = node.table(report)?;
+    let short = table.take("danger-allow-short").and_then(|n| n.boolean(report)).unwrap_or(false);
+    let mut timeouts = Timeouts::default();
+    // RFC 6146, section 4 (UDP: RFC 4787, REQ-5; TCP: RFC 5382, REQ-5; ICMP: RFC 5508, REQ-1).
+    for (key, floor, slot) in [
+        ("udp", 120, &mut timeouts.udp),
+        ("tcp-established", 7440, &mut timeouts.tcp_established),
+        ("tcp-transitory", 240, &mut timeouts.tcp_transitory),
+        ("icmp", 60, &mut timeouts.icmp),
+    ] {
+        let Some(node) = table.take(key) else { continue };
+        let Some(seconds) = node.number(1, 31_536_000, report) else { continue };
+        if seconds < floor && !short {
+            node.fault(
+                Rule::Timeout,
+                format!("timeout `{key}` is below the floor of its RFC"),
+                format!("allowed: {floor} seconds or more, or `danger-allow-short = true` in this table"),
+                report,
+            );
+        }
+        *slot = Duration::from_secs(seconds);
+    }
+    table.finish(report);
+    Some(timeouts)
+}
+
+/// 64:ff9b::/96 (RFC 6052, section 2.1).
+pub(crate) fn well_known() -> Prefix64 {
+    Prefix64::new(Ipv6Prefix::containing(Prefix64::WELL_KNOWN_ADDRESS, 96))
+        .expect("RFC 6052 allows a /96 with octet 8 zero")
+}
+
+/// True for addresses that cannot be an outside address of a translator.
+fn unusable(address: Ipv4Addr) -> bool {
+    let first = address.octets()[0];
+    first == 0 || first >= 224 || address.is_loopback() || address.is_link_local()
+}
