@@ -1,0 +1,233 @@
+//! Messages: what is answered how, sizes, own zones.
+mod world;
+
+use domain::base::Message;
+use domain::base::iana::{OptRcode, Rcode, Rtype};
+use proptest::prelude::*;
+use sixgate_dns64::{Block, Config, Dns64, Kind, Step};
+use sixgate_reason::{DNS_BLOCKED, DNS_MALFORMED};
+use sixgate_time::Instant;
+use world::*;
+
+const X: &str = "x.test";
+
+fn send(message: &[u8]) -> Step {
+    Dns64::new(config()).ask(Instant::ZERO, "fd64::9".parse().unwrap(), false, message)
+}
+
+fn error(message: &[u8]) -> OptRcode {
+    match send(message) {
+        Step::Answer(answer) => {
+            assert_eq!(answer.message[..2], message[..2]);
+            read(answer).rcode()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_no_question_is_dropped() {
+    let mut answer = ask(X, Rtype::A).message();
+    answer[2] |= 0x80;
+    for message in [&answer[..], &answer[..11], &[]] {
+        assert!(matches!(send(message), Step::Drop(DNS_MALFORMED)));
+    }
+}
+
+#[test]
+fn what_is_no_good_question_gets_its_error() {
+    let good = ask(X, Rtype::A).message();
+    let with = |at: usize, value: u8| {
+        let mut message = good.clone();
+        message[at] = value;
+        message
+    };
+    assert_eq!(error(&with(2, 0x29)), OptRcode::NOTIMP);
+    assert_eq!(error(&with(5, 0)), OptRcode::FORMERR);
+    assert_eq!(error(&with(5, 2)), OptRcode::FORMERR);
+    assert_eq!(error(&good[..good.len() - 1]), OptRcode::FORMERR);
+    assert_eq!(error(&with(12, 0xc0)), OptRcode::FORMERR);
+    let opt = good.len() - 11;
+    assert_eq!(error(&with(opt + 6, 1)), OptRcode::BADVERS);
+    let mut two = with(11, 2);
+    two.extend_from_slice(&good[opt..]);
+    assert_eq!(error(&two), OptRcode::FORMERR);
+}
+
+#[test]
+fn opt_only_for_who_sent_opt() {
+    let mut world = World::default().with(X, Rtype::A, has(vec![a(X, 60, "10.0.0.1")]));
+    let got = run(config(), &mut world, &Ask { edns: None, ..ask(X, Rtype::A) });
+    assert!(got.message.opt().is_none());
+    assert!(run(config(), &mut world, &ask(X, Rtype::A)).message.opt().is_some());
+}
+
+#[test]
+fn the_question_keeps_its_case() {
+    let mut world = World::default().with(X, Rtype::A, has(vec![a(X, 60, "10.0.0.1")]));
+    let got = run(config(), &mut world, &ask("X.tEst", Rtype::A));
+    assert_eq!(got.message.sole_question().unwrap().qname().to_string(), "X.tEst");
+    assert_eq!(got.answers(), ["X.tEst 60 A 10.0.0.1"]);
+}
+
+#[test]
+fn an_answer_keeps_to_the_size_asked_for_and_to_1232() {
+    let many = |n: u8| has((0..n).map(|i| a(X, 60, &format!("10.0.1.{i}"))).collect());
+    let nothing = || empty(soa("test", 60, 60));
+    for (edns, stream, limit, truncated) in [
+        (None, false, 512, true),
+        (Some((100, false)), false, 512, true),
+        (Some((4096, false)), false, 1232, true),
+        (Some((4096, false)), true, 65535, false),
+    ] {
+        let mut world = World::default().with(X, Rtype::AAAA, nothing()).with(X, Rtype::A, many(60));
+        let got = run(config(), &mut world, &Ask { edns, stream, ..ask(X, Rtype::AAAA) });
+        assert!(got.answer.message.len() <= limit);
+        assert_eq!(got.message.header().tc(), truncated);
+        assert!(!got.answers().is_empty());
+        assert_eq!(got.message.opt().is_some(), edns.is_some());
+        if !truncated {
+            assert_eq!(got.answers().len(), 60);
+        }
+    }
+}
+
+#[test]
+fn blocked_labels_do_not_exist() {
+    let block =
+        Block { labels: vec!["isatap".into(), "wpad".into()], zones: vec![name("corp.example")], bare: true };
+    let config = Config { block: Some(block), ..config() };
+    let mut world = World::default();
+    for rtype in [Rtype::A, Rtype::AAAA, Rtype::TXT] {
+        let got = run(config.clone(), &mut world, &ask("ISATAP.corp.example", rtype));
+        assert_eq!((got.rcode(), got.extended_error()), (OptRcode::NXDOMAIN, Some(15)));
+        assert_eq!((got.answer.kind, got.answer.reason), (Kind::Blocked, Some(DNS_BLOCKED)));
+    }
+    assert!(world.asked.is_empty());
+}
+
+#[test]
+fn ipv4only_arpa_is_answered_without_upstream() {
+    let mut world = World::default();
+    for (dnssec_ok, checking_disabled) in [(false, false), (true, true)] {
+        let question =
+            Ask { edns: Some((1232, dnssec_ok)), checking_disabled, ..ask("ipv4only.ARPA", Rtype::AAAA) };
+        let got = run(config(), &mut world, &question);
+        assert_eq!(
+            got.answers(),
+            [
+                "ipv4only.ARPA 86400 AAAA 2001:db8:64::c000:aa",
+                "ipv4only.ARPA 86400 AAAA 2001:db8:64::c000:ab"
+            ]
+        );
+        assert!(got.message.header().aa());
+    }
+    let short = Config { prefix_lifetime: 120, ..config() };
+    let got = run(short, &mut world, &ask("ipv4only.arpa", Rtype::A));
+    assert_eq!(got.answers(), ["ipv4only.arpa 120 A 192.0.0.170", "ipv4only.arpa 120 A 192.0.0.171"]);
+    let got = run(config(), &mut world, &ask("ipv4only.arpa", Rtype::TXT));
+    assert_eq!((got.rcode(), got.answers().len(), got.authorities().len()), (OptRcode::NOERROR, 0, 1));
+    let got = run(config(), &mut world, &ask("a.ipv4only.arpa", Rtype::A));
+    assert_eq!(got.rcode(), OptRcode::NXDOMAIN);
+    let got = run(config(), &mut world, &ask("171.0.0.192.in-addr.arpa", Rtype::PTR));
+    assert_eq!(got.answers(), ["171.0.0.192.in-addr.arpa 86400 PTR ipv4only.arpa"]);
+    assert!(world.asked.is_empty());
+    let mut world = World::default().with("ipv4only.arpa", Rtype::DS, empty(soa("arpa", 60, 60)));
+    assert_eq!(run(config(), &mut world, &ask("ipv4only.arpa", Rtype::DS)).rcode(), OptRcode::NOERROR);
+    assert_eq!(world.asked.len(), 1);
+}
+
+const REVERSE: &str = "5.3.0.0.6.0.a.0.0.0.0.0.0.0.0.0.0.0.0.0.4.6.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
+
+#[test]
+fn a_synthesised_addresss_reverse_name_leads_to_the_ipv4_one() {
+    let target = "53.0.6.10.in-addr.arpa";
+    let ptr = Rr(target.into(), 60, Data::Ptr(domain::rdata::Ptr::new(name("dns.corp.example"))));
+    let mut world = World::default().with(target, Rtype::PTR, has(vec![ptr]));
+    let got = run(config(), &mut world, &ask(REVERSE, Rtype::PTR));
+    assert_eq!(
+        got.answers(),
+        [format!("{REVERSE} 600 CNAME {target}"), format!("{target} 60 PTR dns.corp.example")]
+    );
+    let mut world = World::default().with(target, Rtype::PTR, rcode(Rcode::SERVFAIL));
+    assert_eq!(run(config(), &mut world, &ask(REVERSE, Rtype::PTR)).rcode(), OptRcode::SERVFAIL);
+    let mut world = World::default().with(target, Rtype::PTR, Says::Message(Rcode::NXDOMAIN, vec![], vec![]));
+    let got = run(config(), &mut world, &ask(REVERSE, Rtype::PTR));
+    assert_eq!((got.rcode(), got.answers().len()), (OptRcode::NXDOMAIN, 1));
+}
+
+#[test]
+fn other_names_and_types_under_a_prefix_are_answered_locally() {
+    let mut world = World::default();
+    let got = run(config(), &mut world, &ask(REVERSE, Rtype::TXT));
+    assert_eq!((got.rcode(), got.answers().len()), (OptRcode::NOERROR, 0));
+    let got = run(config(), &mut world, &ask(&REVERSE[2..], Rtype::PTR));
+    assert_eq!((got.rcode(), got.answers().len()), (OptRcode::NOERROR, 0));
+    let got = run(config(), &mut world, &ask(&format!("1.{REVERSE}"), Rtype::PTR));
+    assert_eq!(got.rcode(), OptRcode::NXDOMAIN);
+    assert!(world.asked.is_empty());
+}
+
+#[test]
+fn without_rules_it_is_a_plain_forwarder() {
+    let mut world = World::default().with("ipv4only.arpa", Rtype::AAAA, empty(soa("arpa", 60, 60))).with(
+        X,
+        Rtype::AAAA,
+        empty(soa("test", 60, 60)),
+    );
+    for asked in ["ipv4only.arpa", X] {
+        let got = run(Config::default(), &mut world, &ask(asked, Rtype::AAAA));
+        assert!(got.answers().is_empty() && got.authorities().len() == 1);
+    }
+    assert_eq!(world.asked.len(), 2);
+}
+
+#[test]
+fn without_recursion_desired_and_for_transfers_it_refuses() {
+    let mut world = World::default();
+    let got = run(config(), &mut world, &Ask { recursion: false, ..ask(X, Rtype::A) });
+    assert_eq!(got.rcode(), OptRcode::REFUSED);
+    assert_eq!(run(config(), &mut world, &ask(X, Rtype::AXFR)).rcode(), OptRcode::REFUSED);
+    assert!(world.asked.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn no_message_of_a_client_panics(message in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let _ = send(&message);
+    }
+
+    #[test]
+    fn no_changed_octet_of_a_question_panics(at in 0_usize..40, value: u8) {
+        let mut message = ask(X, Rtype::AAAA).message();
+        let at = at % message.len();
+        message[at] = value;
+        if let Step::Answer(answer) = send(&message) {
+            prop_assert!(Message::from_octets(answer.message).is_ok());
+        }
+    }
+
+    #[test]
+    fn no_answer_of_an_upstream_panics(
+        garbage in proptest::collection::vec(any::<u8>(), 0..300),
+        flip in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        let Step::Exchange(mut exchange) = send(&ask(X, Rtype::AAAA).message()) else { panic!() };
+        let mut world = World::default().with(X, Rtype::AAAA, Says::Garbage(garbage));
+        let mut answered = false;
+        for _ in 0..40 {
+            while let Some(question) = exchange.poll_question() {
+                let mut reply = world.reply(&question.message);
+                if let Some(reply) = &mut reply {
+                    for (at, value) in &flip {
+                        let at = at.index(reply.len());
+                        reply[at] ^= value;
+                    }
+                }
+                exchange.handle_answer(Instant::ZERO, question.key, reply.as_deref());
+            }
+            answered = answered || exchange.poll_answer().is_some();
+        }
+        prop_assert!(answered);
+    }
+}
