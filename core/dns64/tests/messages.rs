@@ -12,7 +12,8 @@ use world::*;
 const X: &str = "x.test";
 
 fn send(message: &[u8]) -> Step {
-    Dns64::new(config()).ask(Instant::ZERO, "fd64::9".parse().unwrap(), false, message)
+    let asker = std::net::Ipv6Addr::LOCALHOST.into();
+    Dns64::new(config()).ask(Instant::ZERO, asker, false, message)
 }
 
 fn error(message: &[u8]) -> OptRcode {
@@ -21,7 +22,7 @@ fn error(message: &[u8]) -> OptRcode {
             assert_eq!(answer.message[..2], message[..2]);
             read(answer).rcode()
         }
-        other => panic!("{other:?}"),
+        other @ (Step::Exchange(_) | Step::Drop(_)) => panic!("{other:?}"),
     }
 }
 

@@ -173,7 +173,7 @@ impl Got {
 fn show(section: domain::base::message::RecordSection<'_, Vec<u8>>) -> Vec<String> {
     section
         .map(|record| {
-            let record: Record<ParsedName<&[u8]>, AllRecordData<&[u8], ParsedName<&[u8]>>> =
+            let record: Record<_, AllRecordData<&[u8], ParsedName<&[u8]>>> =
                 record.unwrap().into_any_record().unwrap();
             let data = record.data().to_string();
             let data = data.trim_end_matches('.');
