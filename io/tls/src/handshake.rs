@@ -317,6 +317,13 @@ impl Negotiated {
     }
 }
 
+#[cfg(test)]
+impl Negotiated {
+    pub(crate) fn into_channel(self) -> Channel {
+        self.channel
+    }
+}
+
 /// tokio's socket as a nonblocking `Read` and `Write`.
 struct TryIo<'a>(&'a TcpStream);
 
