@@ -15,9 +15,11 @@ mod coalesce;
 mod layout;
 mod segments;
 mod slot;
+mod unfinished;
 
 pub use coalesce::Coalescer;
-pub use segments::Segments;
+pub use segments::{Segments, wire_len};
+pub use unfinished::mark_unfinished;
 
 use crate::checksum::Sum;
 use crate::{Packet, Segmentation};

@@ -171,6 +171,17 @@ impl<'a> Segments<'a> {
     }
 }
 
+/// Length of the largest packet that `packet` becomes on a link: of its first segment, or its own.
+///
+/// This is what an MTU is compared with. Metadata that does not fit the packet counts for nothing.
+#[must_use]
+pub fn wire_len(packet: &Packet) -> usize {
+    if packet.offload.segmentation == Segmentation::None {
+        return packet.len();
+    }
+    Segments::new(packet).ok().and_then(|s| s.next_len()).unwrap_or(packet.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +259,7 @@ mod tests {
                 })
                 .collect();
             assert_eq!(lengths, [108, 108, 58]);
+            assert_eq!(wire_len(&packet), flow.transport() + 108);
         }
     }
 
