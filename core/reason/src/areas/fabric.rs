@@ -9,6 +9,7 @@ reasons! {
     105 FABRIC_TOO_BIG "fabric-too-big" "packet exceeds the MTU of the next link";
     106 FABRIC_ERROR_LIMITED "fabric-error-limited" "an ICMPv6 error was due but its rate limit was reached";
     107 FABRIC_SAME_PORT "fabric-same-port" "packet would leave by the port it came from";
+    108 FABRIC_ROUTING_HEADER "fabric-routing-header" "IPv6 routing header with segments left: it names another destination than the one judged";
     110 POLICY_DENIED "policy-denied" "no policy rule allows this flow";
     111 FLOW_TABLE_FULL "flow-table-full" "the table of flows is full";
     112 FLOW_TCP_SYN_ACK_UNKNOWN "flow-tcp-syn-ack-unknown" "TCP SYN-ACK that answers no SYN of ours";
@@ -18,4 +19,5 @@ reasons! {
     116 FLOW_ICMP_TYPE "flow-icmp-type" "ICMPv6 message that may not cross a router of this kind";
     117 FLOW_FRAGMENT_TABLE_FULL "flow-fragment-table-full" "the table of fragmented datagrams is full";
     118 FLOW_ECHO_REPLY_UNKNOWN "flow-echo-reply-unknown" "ICMPv6 echo reply that answers no request";
+    119 FLOW_FRAGMENT_OVERLAP "flow-fragment-overlap" "fragment that overlaps the first one of its datagram";
 }
