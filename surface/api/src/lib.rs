@@ -1,1 +1,43 @@
-//! sixgate-api
+//! What is said over the control socket: paths, requests and answers as JSON, version 1.
+//!
+//! Every answer is a [`Document`]: one JSON object whose first key is `"schema": 1`. Addresses are written as in RFC
+//! 5952, times as in RFC 3339. Keys may be added within a version; none changes its name or meaning. The command line
+//! prints the same documents with `--json`, so a script can speak to either.
+//!
+//! | call | request | answer |
+//! | --- | --- | --- |
+//! | GET [`path::STATUS`] | | [`Status`] |
+//! | GET [`path::WHO`] | | [`Who`] |
+//! | GET [`path::COUNTERS`] | | [`Counters`] |
+//! | GET [`path::TOKENS`] | | [`TokenList`] |
+//! | POST [`path::TOKENS`] | [`TokenRequest`] | [`NewToken`] |
+//! | POST [`path::TOKEN_REVOKE`] | [`TokenName`] | [`Revoked`] |
+//! | GET [`path::ISATAP_HOSTS`] | | [`IsatapHosts`] |
+//! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
+//! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
+//! | GET [`path::NRPT`] | | [`Nrpt`] |
+//! | POST [`path::NRPT_TEST`] | [`Question`] | [`Steering`] |
+//! | anything that fails | | [`Failure`] |
+#![forbid(unsafe_code)]
+
+mod counters;
+mod document;
+mod isatap;
+mod names;
+mod nat64;
+pub mod path;
+mod status;
+mod tokens;
+mod who;
+
+pub use counters::Counters;
+pub use document::{Document, Failure, Fault};
+pub use isatap::{HostState, IsatapHost, IsatapHosts};
+pub use jiff::Timestamp;
+pub use names::{Answer, Explanation, Nrpt, NrptRule, Question, Route, Steering, Step};
+pub use nat64::{Binding, Nat64Bib, Nat64Pools, Nat64Sessions, Pool, Session};
+pub use status::{
+    ClientState, ClientStatus, Component, ComponentState, GatewayStatus, HostStatus, RouterLink, Status,
+};
+pub use tokens::{NewToken, Revoked, Token, TokenList, TokenName, TokenRequest, TokenState};
+pub use who::{Client, Who};

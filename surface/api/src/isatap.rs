@@ -1,0 +1,50 @@
+//! `isatap hosts`
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Hosts that asked for ISATAP.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct IsatapHosts {
+    /// By IPv4 address.
+    pub hosts: Vec<IsatapHost>,
+}
+
+/// A host that sent a router solicitation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct IsatapHost {
+    /// As the rule names it, where it does.
+    pub name: Option<String>,
+    /// The outer address.
+    pub ipv4: Ipv4Addr,
+    /// Its ISATAP address; a host that is refused has none.
+    pub address: Option<Ipv6Addr>,
+    /// The rule that allows it: its group, or the number of the rule.
+    pub rule: Option<String>,
+    /// First router solicitation.
+    pub first_rs: Option<Timestamp>,
+    /// Last router solicitation.
+    pub last_rs: Option<Timestamp>,
+    /// Whether it gets answers.
+    pub state: HostState,
+    /// Why not: the code of a reason.
+    pub reason: Option<String>,
+    /// Octets from the host.
+    #[serde(default)]
+    pub rx_bytes: u64,
+    /// Octets to the host.
+    #[serde(default)]
+    pub tx_bytes: u64,
+}
+
+/// Whether a host gets answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostState {
+    /// It has a prefix and routes.
+    Served,
+    /// It gets nothing.
+    Refused,
+}

@@ -1,0 +1,26 @@
+//! Paths of the control socket.
+
+/// GET: how the daemon is.
+pub const STATUS: &str = "/v1/status";
+/// GET: which clients have a session.
+pub const WHO: &str = "/v1/who";
+/// GET: drops and refusals by reason.
+pub const COUNTERS: &str = "/v1/counters";
+/// GET: list; POST: a new token.
+pub const TOKENS: &str = "/v1/tokens";
+/// POST: a token, or all of a client, is worth nothing from then on.
+pub const TOKEN_REVOKE: &str = "/v1/tokens/revoke";
+/// GET: hosts that asked for ISATAP, served or refused.
+pub const ISATAP_HOSTS: &str = "/v1/isatap/hosts";
+/// GET
+pub const NAT64_SESSIONS: &str = "/v1/nat64/sessions";
+/// GET
+pub const NAT64_BIB: &str = "/v1/nat64/bib";
+/// GET
+pub const NAT64_POOLS: &str = "/v1/nat64/pools";
+/// POST: why a name has the addresses that it has.
+pub const DNS64_EXPLAIN: &str = "/v1/dns64/explain";
+/// GET: which names go where.
+pub const NRPT: &str = "/v1/nrpt";
+/// POST: where one name goes.
+pub const NRPT_TEST: &str = "/v1/nrpt/test";
