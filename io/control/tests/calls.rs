@@ -67,12 +67,8 @@ async fn a_failure_keeps_its_code_and_line() {
     let folder = Folder::new("failure");
     let _task = start(&folder.socket());
     let failure = call(&folder.socket(), Method::Get, "/no", &Value::Null).await.unwrap_err();
-    match failure {
-        CallError::Refused { status: 409, code, message } => {
-            assert_eq!((code.as_str(), message.as_str()), ("busy", "somebody is at it"));
-        }
-        other => panic!("{other:?}"),
-    }
+    let CallError::Refused { status, code, message } = failure else { panic!("{failure:?}") };
+    assert_eq!((status, code.as_str(), message.as_str()), (409, "busy", "somebody is at it"));
     let unknown = call(&folder.socket(), Method::Get, "/else", &Value::Null).await.unwrap_err();
     assert!(matches!(unknown, CallError::Refused { status: 404, .. }), "{unknown:?}");
 }
