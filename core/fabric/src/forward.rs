@@ -71,8 +71,9 @@ impl Fabric {
             return Err(Refused::with(reason::FABRIC_SAME_PORT, Refusal::NoRoute));
         }
         let mtu = self.ports.get(&to).ok_or(no_route)?.port.mtu;
+        let largest = largest_segment(packet, &ip, &upper)?;
         self.filter(now, from, &ip, &upper)?;
-        if largest_segment(packet, &ip, &upper)? > mtu as usize {
+        if largest > mtu as usize {
             // RFC 8200, section 5: no link of ours is below 1280, so nobody is asked for less.
             let mtu = mtu.max(SMALLEST_MTU);
             return Err(Refused::with(reason::FABRIC_TOO_BIG, Refusal::TooBig { mtu }));
