@@ -19,6 +19,8 @@ reasons! {
     215 ISATAP_TUNNEL_ADDRESS "isatap-tunnel-address" "inner address is a 6to4 or Teredo address that embeds one of ours";
     216 ISATAP_IDENTIFIER_TWIN "isatap-identifier-twin" "destination has the other form of a known host's interface identifier";
     217 ISATAP_NO_ROUTER "isatap-no-router" "no router of ours leads to this destination";
+    218 ISATAP_ROUTER_SILENT "isatap-router-silent" "router does not answer solicitations";
+    219 ISATAP_ROUTER_UNREACHABLE "isatap-router-unreachable" "router has stopped answering";
     220 ND_NOT_ND "nd-not-nd" "not the neighbour discovery message that was expected";
     221 ND_HOP_LIMIT "nd-hop-limit" "neighbour discovery message whose hop limit is not 255";
     222 ND_CODE "nd-code" "neighbour discovery message whose code is not zero";
@@ -27,4 +29,6 @@ reasons! {
     225 ND_OPTION "nd-option" "neighbour discovery option of length zero or beyond the end";
     226 ND_SOURCE "nd-source" "neighbour discovery message with a source or destination it must not have";
     227 ND_TARGET "nd-target" "neighbour discovery message about an address that is not unicast";
+    228 ISATAP_ROUTER_WITHDRAWN "isatap-router-withdrawn" "router answers and offers nothing";
+    229 ISATAP_NOT_FOR_US "isatap-not-for-us" "packet to an address that this host does not have";
 }

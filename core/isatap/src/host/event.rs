@@ -1,0 +1,88 @@
+//! What the kernel, the log and a person are told.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use sixgate_reason::Reason;
+use sixgate_wire::addr::Ipv6Prefix;
+use sixgate_wire::lease::Preference;
+
+/// A change of what the host has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HostEvent {
+    /// An address is there, or its standing changed.
+    AddressAdded {
+        /// The address.
+        address: Ipv6Addr,
+        /// The prefix that it is in.
+        prefix: Ipv6Prefix,
+        /// False when new connections should not use it.
+        preferred: bool,
+    },
+    /// An address is gone.
+    AddressRemoved {
+        /// The address.
+        address: Ipv6Addr,
+        /// The prefix that it was in.
+        prefix: Ipv6Prefix,
+    },
+    /// A route is there; it takes the place of an earlier one to the same prefix.
+    RouteAdded {
+        /// Where it leads.
+        prefix: Ipv6Prefix,
+        /// The link-local address of the router.
+        next_hop: Ipv6Addr,
+        /// The IPv4 address of the router.
+        router: Ipv4Addr,
+        /// As the router says.
+        preference: Preference,
+    },
+    /// A route is gone.
+    RouteRemoved {
+        /// Where it led.
+        prefix: Ipv6Prefix,
+        /// The link-local address of the router.
+        next_hop: Ipv6Addr,
+    },
+    /// The link takes packets of this size.
+    MtuChanged {
+        /// In octets, IPv6 header included.
+        mtu: u32,
+    },
+    /// A router is in another state.
+    RouterChanged {
+        /// Its IPv4 address.
+        router: Ipv4Addr,
+        /// What it is.
+        state: RouterState,
+    },
+}
+
+/// What is known of a router.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RouterState {
+    /// Asked, and the answer may still come.
+    Soliciting,
+    /// Asked three times without an answer; asked again every half minute.
+    Silent,
+    /// It answered and is there.
+    Reachable,
+    /// It answered and offers nothing.
+    Withdrawn,
+    /// It answered once and does not any more.
+    Unreachable,
+}
+
+/// A router as `status` shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RouterView {
+    /// Its IPv4 address.
+    pub router: Ipv4Addr,
+    /// Its link-local address, the next hop of routes through it.
+    pub next_hop: Ipv6Addr,
+    /// The first address that this host has from it.
+    pub address: Option<Ipv6Addr>,
+    /// What it is.
+    pub state: RouterState,
+    /// Why it is of no use.
+    pub reason: Option<Reason>,
+}

@@ -1,0 +1,121 @@
+//! Neighbour unreachability detection towards routers (RFC 4861, section 7.3; RFC 5214, section 8.4).
+
+use core::net::Ipv4Addr;
+
+use sixgate_reason::{ISATAP_ND_INVALID, Reason};
+use sixgate_time::{Duration, Instant};
+use sixgate_wire::ipv6::Ipv6;
+use sixgate_wire::nd;
+
+use super::Host;
+use crate::queue::Message;
+
+/// RFC 4861, section 10: REACHABLE_TIME.
+const REACHABLE_TIME: Duration = Duration::from_secs(30);
+/// Sent to it this long without hearing anything of it: do not wait for the end of REACHABLE_TIME.
+const SUSPICION: Duration = Duration::from_secs(3);
+/// RFC 4861, section 10: RETRANS_TIMER and MAX_UNICAST_SOLICIT.
+const RETRANS_TIMER: Duration = Duration::from_secs(1);
+const MAX_UNICAST_SOLICIT: u8 = 3;
+
+/// What is known of the way to a router and back.
+///
+/// ```text
+///             advertisement             idle too long, or sent and heard nothing
+///  Unknown ------------------> Reachable ------------------------------------> Probing
+///                               ^   ^                                           |  |
+///                               |   +-------- neighbour advertisement ----------+  | three solicitations unanswered
+///                               +------------ advertisement --------- Failed <-----+
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reachability {
+    /// It never answered.
+    Unknown,
+    /// It answered.
+    Reachable {
+        confirmed: Instant,
+        /// The first packet sent to it since the last one heard from it.
+        waiting_since: Option<Instant>,
+    },
+    /// It is being asked.
+    Probing { sent: u8, next: Instant },
+    /// It did not answer; it is solicited as a router again.
+    Failed,
+}
+
+impl Reachability {
+    pub(super) fn confirm(&mut self, now: Instant) {
+        *self = Self::Reachable { confirmed: now, waiting_since: None };
+    }
+
+    /// A packet went to it.
+    pub(super) fn sent(&mut self, now: Instant) {
+        if let Self::Reachable { waiting_since: waiting_since @ None, .. } = self {
+            *waiting_since = Some(now);
+        }
+    }
+
+    /// A packet came from it. RFC 4861, section 7.3.1: that shows only the way back, so it does not confirm; but it
+    /// is no ground for suspicion either.
+    pub(super) fn heard(&mut self) {
+        if let Self::Reachable { waiting_since, .. } = self {
+            *waiting_since = None;
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Instant {
+        match self {
+            Self::Unknown | Self::Failed => Instant::NEVER,
+            Self::Reachable { confirmed, waiting_since } => {
+                let suspicion = waiting_since.map_or(Instant::NEVER, |since| since + SUSPICION);
+                suspicion.min(*confirmed + REACHABLE_TIME)
+            }
+            Self::Probing { next, .. } => *next,
+        }
+    }
+}
+
+impl Host {
+    /// Asks the routers that are due, and gives up those that did not answer. Routers that offer nothing are let be.
+    pub(super) fn probe_due(&mut self, now: Instant) {
+        for at in 0..self.routers.len() {
+            let router = &mut self.routers[at];
+            if router.offer.is_empty() || router.reachability.next_timeout() > now {
+                continue;
+            }
+            let sent = match router.reachability {
+                Reachability::Probing { sent, .. } => sent,
+                Reachability::Unknown | Reachability::Reachable { .. } | Reachability::Failed => 0,
+            };
+            if sent >= MAX_UNICAST_SOLICIT {
+                router.reachability = Reachability::Failed;
+                router.discovery.restart(now);
+                continue;
+            }
+            router.reachability = Reachability::Probing { sent: sent + 1, next: now + RETRANS_TIMER };
+            let (v4, target) = (router.v4, router.link_local());
+            self.send(v4, target, Message::SolicitNeighbour { target });
+        }
+        // A router that was given up a moment ago is due for a solicitation.
+        self.solicit_due(now);
+    }
+
+    /// RFC 4861, section 7.2.5: a solicited advertisement of the router's own address proves that it is there.
+    pub(super) fn neighbour_advertised(
+        &mut self,
+        now: Instant,
+        from: Ipv4Addr,
+        ip: &Ipv6<'_>,
+    ) -> Result<(), Reason> {
+        let message = nd::parse_neighbour_advertisement(ip).map_err(|_| ISATAP_ND_INVALID)?;
+        let Some(router) = self.routers.iter_mut().find(|r| r.v4 == from && r.link_local() == message.target)
+        else {
+            return Err(ISATAP_ND_INVALID);
+        };
+        // Only what was asked is an answer: one that failed has to advertise itself again.
+        if message.solicited && router.is_usable() {
+            router.reachability.confirm(now);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,277 @@
+//! The router: serves the hosts that policy names, on one IPv4 address.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use sixgate_reason::{
+    ISATAP_HOST_NOT_ALLOWED, ISATAP_HOST_TABLE_FULL, ISATAP_IDENTIFIER_TWIN, ISATAP_LOOP, ISATAP_MULTICAST,
+    ISATAP_NEIGHBOUR_UNKNOWN, ISATAP_NEXT_HOP_NONE, ISATAP_OUTER_UNUSABLE, ISATAP_SOURCE_NOT_EMBEDDED,
+    ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, Reason,
+};
+use sixgate_time::{Duration, Instant};
+use sixgate_wire::Packet;
+use sixgate_wire::addr::isatap::{self, Form};
+use sixgate_wire::ipv6::Ipv6;
+use sixgate_wire::nd::Kind;
+use sixgate_wire::refusal::Refusal;
+
+use crate::neighbour;
+use crate::queue::Queue;
+use crate::site::Site;
+use crate::verdict::{Inbound, Refused};
+
+mod allow;
+mod announce;
+mod config;
+mod discovery;
+mod hosts;
+mod view;
+
+pub use config::{AllowRule, RouterConfig};
+pub use view::{HostState, HostView, RememberedHost, RouterEvent};
+
+use allow::Allowed;
+use announce::Announcement;
+use hosts::Hosts;
+
+/// Messages that may wait to be taken; more than a sweep adds at once.
+const MOST_WAITING: usize = 1024;
+
+/// An ISATAP router (RFC 5214, section 8).
+///
+/// Time per packet and per solicitation does not depend on the number of hosts.
+pub struct Router {
+    config: RouterConfig,
+    site: Site,
+    allowed: Allowed,
+    hosts: Hosts,
+    queue: Queue,
+    announcement: Option<Announcement>,
+    closing: bool,
+}
+
+impl Router {
+    /// A router without hosts. `seed` keys the tables and should be random.
+    #[must_use]
+    pub fn new(config: RouterConfig, seed: [u8; 32]) -> Self {
+        Self {
+            site: Site::new(config.address, &config.own_addresses, &config.broadcasts),
+            allowed: Allowed::new(&config.allow, &seed),
+            hosts: Hosts::new(config.most_hosts, &seed),
+            queue: Queue::new(MOST_WAITING),
+            announcement: None,
+            closing: false,
+            config: config.sorted(),
+        }
+    }
+
+    /// Takes another configuration. Hosts that are not allowed any more get a withdrawal, the others what is offered now.
+    pub fn reconfigure(&mut self, now: Instant, config: RouterConfig) {
+        self.site = Site::new(config.address, &config.own_addresses, &config.broadcasts);
+        self.allowed.replace(&config.allow);
+        self.config = config.sorted();
+        let allowed = &self.allowed;
+        let somebody_leaves = self.hosts.reconsider(self.config.most_hosts, |v4| allowed.rule(v4));
+        self.announce(now, if somebody_leaves { announce::REPEATED } else { 1 });
+    }
+
+    /// The link-local address of this router, in the form that its IPv4 address asks for.
+    #[must_use]
+    pub fn link_local(&self) -> Ipv6Addr {
+        isatap::link_local(Form::of(self.config.address), self.config.address)
+    }
+
+    /// The addresses of this router in its prefixes of 64 bits.
+    pub fn addresses(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
+        let v4 = self.config.address;
+        self.config
+            .lease
+            .prefixes
+            .iter()
+            .filter(|p| p.prefix.length() == 64)
+            .map(move |p| isatap::own(p.prefix, v4))
+    }
+
+    /// Judges a packet that came in protocol 41 from `outer_src` to `outer_dst`.
+    pub fn decapsulate(
+        &mut self,
+        now: Instant,
+        outer_src: Ipv4Addr,
+        outer_dst: Ipv4Addr,
+        packet: &Packet,
+    ) -> Inbound {
+        match self.judge(now, outer_src, outer_dst, packet) {
+            Ok(inbound) => inbound,
+            Err(reason) => Inbound::Drop(reason),
+        }
+    }
+
+    fn judge(
+        &mut self,
+        now: Instant,
+        outer_src: Ipv4Addr,
+        outer_dst: Ipv4Addr,
+        packet: &Packet,
+    ) -> Result<Inbound, Reason> {
+        if !self.site.is_other_node(outer_src) || !self.site.is_own(outer_dst) {
+            return Err(ISATAP_OUTER_UNUSABLE);
+        }
+        let ip = neighbour::read(packet)?;
+        let (src, dst) = (ip.src(), ip.dst());
+        let from_peer = self.config.is_peer(outer_src);
+        let form = self.verify_source(src, outer_src, from_peer)?;
+        if let Some(kind) = Kind::of(&ip) {
+            return self.discover(now, outer_src, from_peer, kind, &ip);
+        }
+        if dst.is_multicast() {
+            return Err(ISATAP_MULTICAST);
+        }
+        // RFC 6324, section 3: neither end may be a tunnel address that leads back to this machine.
+        if self.site.leads_back(dst) || self.site.leads_back(src) {
+            return Err(ISATAP_TUNNEL_ADDRESS);
+        }
+        if dst.is_unicast_link_local() && !self.is_own_target(dst) {
+            return Err(ISATAP_NEXT_HOP_NONE);
+        }
+        if !from_peer {
+            self.heard(now, outer_src, form, packet.len())?;
+        }
+        Ok(Inbound::Forward)
+    }
+
+    /// RFC 5214, section 7.3: the inner source embeds the outer one and is on the link, or the outer one is a router.
+    fn verify_source(
+        &self,
+        src: Ipv6Addr,
+        outer_src: Ipv4Addr,
+        from_peer: bool,
+    ) -> Result<Option<Form>, Reason> {
+        let embedded = isatap::embedded(src).filter(|(_, v4)| *v4 == outer_src);
+        if from_peer {
+            if src.is_multicast() || src.is_unspecified() || src.is_loopback() {
+                return Err(ISATAP_SOURCE_NOT_EMBEDDED);
+            }
+            return Ok(embedded.map(|(form, _)| form));
+        }
+        let (form, _) = embedded.ok_or(ISATAP_SOURCE_NOT_EMBEDDED)?;
+        if isatap::is_link_local(src) || self.is_on_link(src) {
+            return Ok(Some(form));
+        }
+        Err(ISATAP_SOURCE_OFF_LINK)
+    }
+
+    /// Counts a packet of a host, and learns of a host that was served before this router knew it.
+    ///
+    /// A host that policy names and whose source is verified proves with a packet as much as with a solicitation, and one
+    /// whose router lost its memory does not solicit again for hours.
+    fn heard(&mut self, now: Instant, v4: Ipv4Addr, form: Option<Form>, len: usize) -> Result<(), Reason> {
+        let host = match self.hosts.served_mut(v4) {
+            Some(host) => host,
+            None => {
+                let Some(rule) = self.allowed.rule(v4) else {
+                    self.hosts.refuse(now, v4, ISATAP_HOST_NOT_ALLOWED, false);
+                    return Err(ISATAP_HOST_NOT_ALLOWED);
+                };
+                let host = self.hosts.admit(now, v4, rule, form).ok_or(ISATAP_HOST_TABLE_FULL)?;
+                host.ours = Form::of(self.config.address);
+                host
+            }
+        };
+        if host.rule.is_none() {
+            return Err(ISATAP_HOST_NOT_ALLOWED);
+        }
+        host.forms.extend(form);
+        host.rx_packets += 1;
+        host.rx_bytes += len as u64;
+        Ok(())
+    }
+
+    /// The outer destination of a packet that leaves into the ISATAP link.
+    ///
+    /// # Errors
+    /// Why it cannot leave, and the ICMPv6 error for its sender.
+    pub fn encapsulate(&mut self, _now: Instant, packet: &Packet) -> Result<Ipv4Addr, Refused> {
+        let ip = Ipv6::parse(packet.bytes()).map_err(|_| Refused::silently(MALFORMED_IPV6))?;
+        let dst = ip.dst();
+        let unreachable = |reason| Refused::with(reason, Refusal::AddressUnreachable);
+        if dst.is_multicast() {
+            return Err(Refused::silently(ISATAP_MULTICAST));
+        }
+        if self.site.leads_back(dst) {
+            return Err(unreachable(ISATAP_TUNNEL_ADDRESS));
+        }
+        if !self.is_on_link(dst) && !isatap::is_link_local(dst) {
+            return Err(Refused::with(ISATAP_NEXT_HOP_NONE, Refusal::NoRoute));
+        }
+        // A destination in the prefix that is no ISATAP address dies silently in the kernel's router; here the sender
+        // is told, so that it tries the next address.
+        let (form, v4) = isatap::embedded(dst).ok_or(unreachable(ISATAP_NEXT_HOP_NONE))?;
+        // RFC 6324, section 3.1: whatever the form, never to ourselves.
+        if self.site.is_own(v4) {
+            return Err(unreachable(ISATAP_LOOP));
+        }
+        if !self.site.is_other_node(v4) {
+            return Err(unreachable(ISATAP_NEXT_HOP_NONE));
+        }
+        let Some(host) = self.hosts.served_mut(v4).filter(|host| host.rule.is_some()) else {
+            if self.config.is_peer(v4) {
+                return Ok(v4);
+            }
+            return Err(unreachable(ISATAP_NEIGHBOUR_UNKNOWN));
+        };
+        if !host.forms.has(form) {
+            return Err(unreachable(ISATAP_IDENTIFIER_TWIN));
+        }
+        host.tx_packets += 1;
+        host.tx_bytes += packet.len() as u64;
+        Ok(v4)
+    }
+
+    /// Takes the next message that is to be sent: written into `out`, with its outer destination.
+    pub fn poll_output(&mut self, out: &mut Packet) -> Option<Ipv4Addr> {
+        while let Some(outgoing) = self.queue.pop() {
+            if outgoing.write(&self.config.lease, out) {
+                return Some(outgoing.to);
+            }
+        }
+        None
+    }
+
+    /// Takes the next event.
+    pub fn poll_event(&mut self) -> Option<RouterEvent> {
+        self.hosts.poll_event()
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.hosts.expire(now, self.memory());
+        self.continue_announcement(now);
+    }
+
+    /// When [`Router::handle_timeout`] is to be called next.
+    #[must_use]
+    pub fn next_timeout(&self) -> Instant {
+        let announcement = self.announcement.as_ref().map_or(Instant::NEVER, |a| a.due);
+        announcement.min(self.hosts.next_expiry(self.memory()))
+    }
+
+    /// How long a silent host is remembered: as long as it may believe the last advertisement.
+    fn memory(&self) -> Duration {
+        let lease = &self.config.lease;
+        let prefixes = lease.prefixes.iter().map(|p| p.valid);
+        let longest = prefixes.chain(lease.routes.iter().map(|r| r.lifetime)).max().unwrap_or(0);
+        Duration::from_secs(u64::from(longest.max(u32::from(lease.router_lifetime))).max(600))
+    }
+
+    fn is_on_link(&self, address: Ipv6Addr) -> bool {
+        self.config.lease.prefixes.iter().any(|p| p.prefix.contains(address))
+    }
+
+    /// True for our own addresses on the link, in either form.
+    fn is_own_target(&self, address: Ipv6Addr) -> bool {
+        isatap::embedded(address).is_some_and(|(_, v4)| v4 == self.config.address)
+            && (isatap::is_link_local(address) || self.is_on_link(address))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Unsolicited advertisements, unicast to every known host: at the start, after a change, at the end.
+//!
+//! There is no multicast on this link, so a router that comes back or leaves must tell each host. It does so a batch at
+//! a time, because the table may be large and packets must not wait for it.
+
+use core::net::Ipv4Addr;
+
+use sixgate_time::{Duration, Instant};
+use sixgate_wire::addr::isatap;
+
+use super::Router;
+use super::hosts::Host;
+use super::view::RememberedHost;
+use crate::queue::{Message, Outgoing};
+
+/// RFC 4861, section 10: MAX_FINAL_RTR_ADVERTISEMENTS.
+pub(super) const REPEATED: u8 = 3;
+/// Between two rounds.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Hosts told at once, and the time until the next batch.
+const BATCH: usize = 64;
+const BETWEEN_BATCHES: Duration = Duration::from_millis(5);
+
+/// A walk over the table of hosts that tells each one.
+pub(super) struct Announcement {
+    pub(super) due: Instant,
+    position: usize,
+    rounds: u8,
+}
+
+impl Router {
+    /// Takes hosts that an earlier run knew, and tells each of them that its router is back.
+    ///
+    /// Times are on this run's clock: where they shall survive, the clock must start at a time that survives, such as the
+    /// Unix epoch. Hosts that are not allowed any more are withdrawn from.
+    pub fn remember(&mut self, now: Instant, hosts: &[RememberedHost]) {
+        for remembered in hosts {
+            let v4 = remembered.ipv4;
+            if !self.site.is_other_node(v4) {
+                continue;
+            }
+            let rule = self.allowed.rule(v4);
+            let Some(host) = self.hosts.admit(now, v4, rule.unwrap_or(0), Some(remembered.form)) else {
+                continue;
+            };
+            host.rule = rule;
+            host.ours = remembered.router_form;
+            host.first_rs = remembered.first_rs;
+            host.last_rs = remembered.last_rs;
+        }
+        self.announce(now, 1);
+    }
+
+    /// Withdraws from every host: no route, no new connections, three times 0.2 s apart. Nobody is served after this.
+    ///
+    /// Finished when [`Router::is_announcing`] is false.
+    pub fn shutdown(&mut self, now: Instant) {
+        self.closing = true;
+        self.announce(now, REPEATED);
+    }
+
+    /// True while hosts are still being told something.
+    #[must_use]
+    pub fn is_announcing(&self) -> bool {
+        self.announcement.is_some()
+    }
+
+    pub(super) fn announce(&mut self, now: Instant, rounds: u8) {
+        if self.hosts.served.len() == 0 {
+            self.announcement = None;
+            return;
+        }
+        self.announcement = Some(Announcement { due: now, position: 0, rounds });
+        self.continue_announcement(now);
+    }
+
+    pub(super) fn continue_announcement(&mut self, now: Instant) {
+        let Some(mut walk) = self.announcement.take_if(|walk| walk.due <= now) else {
+            return;
+        };
+        let mut told = 0;
+        while walk.position < self.hosts.served.positions() && told < BATCH.min(self.queue.room()) {
+            let position = walk.position;
+            walk.position += 1;
+            told += usize::from(self.tell(position, walk.rounds == 1));
+        }
+        if walk.position < self.hosts.served.positions() {
+            walk.due = now + BETWEEN_BATCHES;
+        } else if walk.rounds > 1 {
+            walk = Announcement { due: now + PAUSE, position: 0, rounds: walk.rounds - 1 };
+        } else {
+            return;
+        }
+        self.announcement = Some(walk);
+    }
+
+    /// Tells the host at this position, if there is one; one that leaves is forgotten after the last round.
+    fn tell(&mut self, position: usize, last: bool) -> bool {
+        let Some((v4, host)) = self.hosts.served.at(position) else {
+            return false;
+        };
+        let leaves = self.closing || host.rule.is_none();
+        let outgoing =
+            self.unsolicited(v4, host, if leaves { Message::Withdraw } else { Message::Advertise });
+        let queued = self.queue.push(outgoing);
+        if leaves && last && !self.closing {
+            self.hosts.served.remove(v4);
+        }
+        queued
+    }
+
+    fn unsolicited(&self, v4: Ipv4Addr, host: &Host, message: Message) -> Outgoing {
+        Outgoing {
+            to: v4,
+            src: isatap::link_local(host.ours, self.config.address),
+            dst: isatap::link_local(host.theirs, v4),
+            message,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The hosts: those that are served, and those that asked and were refused.
+
+use alloc::collections::VecDeque;
+use core::net::Ipv4Addr;
+
+use sixgate_reason::{ISATAP_HOST_TABLE_FULL, Reason};
+use sixgate_time::{Duration, Instant, TokenBucket};
+use sixgate_wire::addr::isatap::Form;
+
+use super::view::RouterEvent;
+use crate::keyed::Keyed;
+use crate::recent::Recent;
+
+/// Refused hosts that are listed; whoever asked longest ago makes room.
+const MOST_REFUSED: usize = 1024;
+/// Events that may wait; they are for logs, and a log that is not read loses its oldest lines elsewhere too.
+const MOST_EVENTS: usize = 256;
+/// Solicitations of one host: ten a second, twenty at once.
+const PER_HOST: TokenBucket = TokenBucket::new(10, 20);
+/// Solicitations of all hosts together: a sweep of all addresses costs no more than this.
+const ALL_HOSTS: TokenBucket = TokenBucket::new(2000, 4000);
+
+/// The forms of its identifier that a host has used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Forms(u8);
+
+impl Forms {
+    pub(super) fn extend(&mut self, form: Option<Form>) {
+        if let Some(form) = form {
+            self.0 |= Self::bit(form);
+        }
+    }
+
+    pub(super) fn has(self, form: Form) -> bool {
+        self.0 & Self::bit(form) != 0
+    }
+
+    const fn bit(form: Form) -> u8 {
+        match form {
+            Form::Private => 1,
+            Form::Global => 2,
+        }
+    }
+}
+
+/// A host that is served.
+pub(super) struct Host {
+    /// The rule that serves it; `None` while it is being withdrawn.
+    pub(super) rule: Option<u32>,
+    pub(super) forms: Forms,
+    /// The form that its last solicitation used, and the form of ours that it was sent to.
+    pub(super) theirs: Form,
+    pub(super) ours: Form,
+    pub(super) first_rs: Option<Instant>,
+    pub(super) last_rs: Option<Instant>,
+    /// When it was last heard in a way that renews its entry.
+    pub(super) renewed: Instant,
+    pub(super) messages: TokenBucket,
+    pub(super) rx_packets: u64,
+    pub(super) rx_bytes: u64,
+    pub(super) tx_packets: u64,
+    pub(super) tx_bytes: u64,
+}
+
+/// A host that asked and was refused.
+pub(super) struct RefusedHost {
+    pub(super) reason: Reason,
+    pub(super) first_rs: Option<Instant>,
+    pub(super) last_rs: Option<Instant>,
+}
+
+pub(super) struct Hosts {
+    pub(super) served: Recent<Host>,
+    pub(super) refused: Recent<RefusedHost>,
+    all: TokenBucket,
+    events: VecDeque<RouterEvent>,
+}
+
+impl Hosts {
+    pub(super) fn new(most: usize, seed: &[u8; 32]) -> Self {
+        let keyed = Keyed::new(seed);
+        Self {
+            served: Recent::new(most, keyed),
+            refused: Recent::new(MOST_REFUSED, keyed),
+            all: ALL_HOSTS,
+            events: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn served_mut(&mut self, v4: Ipv4Addr) -> Option<&mut Host> {
+        self.served.get_mut(v4)
+    }
+
+    /// Takes from the bucket that all hosts share.
+    pub(super) fn take_shared(&mut self, now: Instant) -> bool {
+        self.all.take(now)
+    }
+
+    /// Adds a host; `None`, and listed as refused, when the table is full.
+    pub(super) fn admit(
+        &mut self,
+        now: Instant,
+        v4: Ipv4Addr,
+        rule: u32,
+        form: Option<Form>,
+    ) -> Option<&mut Host> {
+        if self.served.is_full() {
+            self.refuse(now, v4, ISATAP_HOST_TABLE_FULL, false);
+            return None;
+        }
+        self.refused.remove(v4);
+        self.tell(RouterEvent::HostServed { ipv4: v4 });
+        let mut forms = Forms::default();
+        forms.extend(form);
+        let host = Host {
+            rule: Some(rule),
+            forms,
+            theirs: form.unwrap_or(Form::of(v4)),
+            ours: Form::Private,
+            first_rs: None,
+            last_rs: None,
+            renewed: now,
+            messages: PER_HOST,
+            rx_packets: 0,
+            rx_bytes: 0,
+            tx_packets: 0,
+            tx_bytes: 0,
+        };
+        self.served.insert(v4, host)
+    }
+
+    /// Lists a host that gets nothing. The first time is an event.
+    pub(super) fn refuse(&mut self, now: Instant, v4: Ipv4Addr, reason: Reason, solicited: bool) {
+        let when = solicited.then_some(now);
+        if let Some(known) = self.refused.get_mut(v4) {
+            known.reason = reason;
+            known.first_rs = known.first_rs.or(when);
+            known.last_rs = when.or(known.last_rs);
+            self.refused.touch(v4);
+            return;
+        }
+        if self.refused.is_full()
+            && let Some((oldest, _)) = self.refused.oldest()
+        {
+            self.refused.remove(oldest);
+        }
+        self.refused.insert(v4, RefusedHost { reason, first_rs: when, last_rs: when });
+        self.tell(RouterEvent::HostRefused { ipv4: v4, reason });
+    }
+
+    /// Gives every host the rule that serves it; true when somebody has none any more.
+    pub(super) fn reconsider(&mut self, most: usize, rule: impl Fn(Ipv4Addr) -> Option<u32>) -> bool {
+        self.served.set_most(most);
+        let mut somebody_leaves = false;
+        for (v4, host) in self.served.iter_mut() {
+            host.rule = rule(v4);
+            somebody_leaves |= host.rule.is_none();
+        }
+        somebody_leaves
+    }
+
+    /// Forgets hosts that were not heard for `memory`.
+    pub(super) fn expire(&mut self, now: Instant, memory: Duration) {
+        while let Some((v4, host)) = self.served.oldest() {
+            if host.renewed + memory > now {
+                return;
+            }
+            self.served.remove(v4);
+            self.tell(RouterEvent::HostForgotten { ipv4: v4 });
+        }
+    }
+
+    pub(super) fn next_expiry(&self, memory: Duration) -> Instant {
+        self.served.oldest().map_or(Instant::NEVER, |(_, host)| host.renewed + memory)
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<RouterEvent> {
+        self.events.pop_front()
+    }
+
+    fn tell(&mut self, event: RouterEvent) {
+        if self.events.len() < MOST_EVENTS {
+            self.events.push_back(event);
+        }
+    }
+}
