@@ -14,10 +14,14 @@ use crate::registry;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Request {
-    /// Set the taps to zero and look for these strings from now on.
+    /// Start a new stretch of the taps and look for these strings in it.
     Watch { markers: Vec<String> },
-    /// What the taps counted.
+    /// What the taps counted in this stretch.
     Taps,
+    /// Forget all stretches.
+    Begin,
+    /// What the taps counted in all stretches.
+    Whole,
     /// End.
     Down,
 }

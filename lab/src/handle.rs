@@ -227,13 +227,31 @@ impl Lab {
         Ok(self.run(node, &["cat", &format!("/var/log/lab/{service}.log")])?.stdout)
     }
 
-    /// Sets the taps to zero and gives them the strings to look for.
+    /// Starts a new stretch of the taps, which looks for these strings; the one before is added to the whole.
     ///
     /// # Errors
     /// The supervisor does not answer.
     pub fn watch(&self, markers: &[&str]) -> Result<(), LabError> {
         let markers = markers.iter().map(|marker| (*marker).to_owned()).collect();
         control::call(&self.name, &Request::Watch { markers }).map(drop)
+    }
+
+    /// Forgets all stretches: the whole begins here.
+    ///
+    /// # Errors
+    /// The supervisor does not answer.
+    pub fn begin(&self) -> Result<(), LabError> {
+        control::call(&self.name, &Request::Begin).map(drop)
+    }
+
+    /// What the wires carried since [`Lab::begin`], all stretches together.
+    ///
+    /// # Errors
+    /// The supervisor does not answer.
+    pub fn whole(&self) -> Result<Reading, LabError> {
+        let answer = control::call(&self.name, &Request::Whole)?;
+        serde_json::from_value(answer)
+            .map_err(|e| LabError::failed(format!("the taps' answer is not theirs: {e}")))
     }
 
     /// What the wires carried since [`Lab::watch`].

@@ -23,6 +23,7 @@
 //! [`taps`] what the wires carry; `supervisor`, `reaper`, `registry`, `control` its life; [`demo`] the main job, verified.
 
 pub mod demo;
+pub mod product;
 pub mod taps;
 pub mod topology;
 
@@ -31,7 +32,7 @@ mod control;
 mod error;
 mod handle;
 mod node;
-mod product;
+
 mod reaper;
 mod registry;
 mod servers;

@@ -195,7 +195,12 @@ impl Held {
                     self.taps.watch(markers);
                     json!({})
                 }
+                Request::Begin => {
+                    self.taps.begin();
+                    json!({})
+                }
                 Request::Taps => serde_json::to_value(self.taps.read()).unwrap_or(Value::Null),
+                Request::Whole => serde_json::to_value(self.taps.whole()).unwrap_or(Value::Null),
                 Request::Down => {
                     end = true;
                     json!({})

@@ -12,6 +12,16 @@ use crate::handle::{Lab, wait_for};
 
 /// Key with which the gateway may change the clients' zone: name, algorithm, file content for both ends.
 pub(crate) use named::update_key;
+pub(crate) use nginx::ROOT;
+
+/// A script that prints all that a machine has of IPv6, without what counts down.
+pub(crate) const IPV6_STATE: &str =
+    "ip -6 -o address | sed 's/_lft [0-9]*sec//g'; ip -6 route show table all; ip -6 rule";
+
+/// RFC 6724, section 2.1 with one label for all of IPv6: a private IPv6 address is then used towards any IPv6 destination that
+/// there is a route to. The worst case for a host with a tunnel, and the default of programs that do not ask the table.
+const PREFERS_IPV6: &str = "label ::1/128 0\nlabel ::/0 1\nlabel ::ffff:0:0/96 4\n\
+                            precedence ::1/128 50\nprecedence ::/0 40\nprecedence ::ffff:0:0/96 10\n";
 
 /// Starts all of them and waits until each answers.
 pub(crate) fn start(lab: &Lab, update_key: &str) -> Result<(), LabError> {
@@ -31,6 +41,8 @@ pub(crate) fn start(lab: &Lab, update_key: &str) -> Result<(), LabError> {
             .into_iter()
             .try_for_each(|job| job.join().unwrap_or_else(|_| Err(LabError::failed("a server thread ended"))))
     })?;
+    lab.sh("bystander-01", &format!("mkdir -p /run/lab; {{ {IPV6_STATE}; }} >/run/lab/ipv6-before"))?;
+    lab.write("helpdesk-01", "/etc/gai.conf", PREFERS_IPV6, false)?;
     sshd::let_in(lab, "helpdesk-01", &["laptop-01", "laptop-02"])
 }
 

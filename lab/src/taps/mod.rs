@@ -47,6 +47,20 @@ impl Counts {
         self.markers.get(marker).copied().unwrap_or(0)
     }
 
+    fn sum(&mut self, other: &Self) {
+        self.frames += other.frames;
+        self.ethertype_ipv6 += other.ethertype_ipv6;
+        self.protocol_41 += other.protocol_41;
+        self.intranet_address += other.intranet_address;
+        self.https += other.https;
+        for (marker, seen) in &other.markers {
+            *self.markers.entry(marker.clone()).or_default() += seen;
+        }
+        for (marker, seen) in &other.markers_in_protocol_41 {
+            *self.markers_in_protocol_41.entry(marker.clone()).or_default() += seen;
+        }
+    }
+
     fn add(&mut self, frame: &[u8], markers: &[String]) {
         let found = frame::classify(frame);
         self.frames += 1;
@@ -78,6 +92,13 @@ impl Reading {
     pub fn of(&self, segment: Segment) -> Counts {
         self.segments.get(segment.name()).cloned().unwrap_or_default()
     }
+
+    fn add(&mut self, stretch: &Self) {
+        self.lost += stretch.lost;
+        for (segment, counts) in &stretch.segments {
+            self.segments.entry(segment.clone()).or_default().sum(counts);
+        }
+    }
 }
 
 /// The taps of a running lab.
@@ -87,6 +108,7 @@ struct Inner {
     socket: PacketSocket,
     segments: BTreeMap<u32, &'static str>,
     reading: Reading,
+    before: Reading,
     markers: Vec<String>,
     buffer: Vec<u8>,
 }
@@ -100,8 +122,14 @@ impl Taps {
         let socket = PacketSocket::open_in(netns).map_err(|e| LabError::io("tap the wires", &e))?;
         // A super-packet is seen whole: 64 KiB and its headers.
         let buffer = vec![0; 70_000];
-        let inner =
-            Inner { socket, segments: ports, reading: Reading::default(), markers: Vec::new(), buffer };
+        let inner = Inner {
+            socket,
+            segments: ports,
+            reading: Reading::default(),
+            before: Reading::default(),
+            markers: Vec::new(),
+            buffer,
+        };
         Ok(Self(Mutex::new(inner)))
     }
 
@@ -117,19 +145,37 @@ impl Taps {
         }
     }
 
-    /// Starts from zero with new markers; what is on its way counts for what was before.
+    /// Starts a new stretch with new markers; what is on its way counts for the one before.
     pub(crate) fn watch(&self, markers: Vec<String>) {
         let mut inner = self.lock();
         inner.drain();
         inner.markers = markers;
-        inner.reading = Reading::default();
+        let stretch = std::mem::take(&mut inner.reading);
+        inner.before.add(&stretch);
     }
 
-    /// What was counted, including every frame that entered the switch before this call.
+    /// Forgets everything counted so far.
+    pub(crate) fn begin(&self) {
+        let mut inner = self.lock();
+        inner.drain();
+        inner.reading = Reading::default();
+        inner.before = Reading::default();
+    }
+
+    /// What was counted in this stretch, including every frame that entered the switch before this call.
     pub(crate) fn read(&self) -> Reading {
         let mut inner = self.lock();
         inner.drain();
         inner.reading.clone()
+    }
+
+    /// What was counted since [`Taps::begin`].
+    pub(crate) fn whole(&self) -> Reading {
+        let mut inner = self.lock();
+        inner.drain();
+        let mut whole = inner.before.clone();
+        whole.add(&inner.reading);
+        whole
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
