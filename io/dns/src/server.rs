@@ -1,0 +1,191 @@
+//! A DNS server's sockets: UDP and TCP in front of a [`Handler`].
+//!
+//! Who may not ask gets REFUSED (RFC 8914, code 18) without the handler's knowledge; who asks too much is not heard.
+
+mod gate;
+mod refusal;
+mod tcp;
+mod udp;
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use sixgate_reason::Reason;
+use sixgate_wire::addr::IpPrefix;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::task::JoinSet;
+
+use gate::Gate;
+
+/// What is done with questions.
+pub trait Handler: Send + Sync + 'static {
+    /// The answer to a message, or `None` for none. Many run at once; an answer over UDP must keep to the asker's size.
+    fn handle(&self, request: Request) -> impl Future<Output = Option<Vec<u8>>> + Send;
+
+    /// Told of everything that the server itself refused or dropped.
+    fn refused(&self, client: IpAddr, reason: Reason);
+}
+
+/// A message of a client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// Who asks; an IPv4-mapped address is given as IPv4.
+    pub client: SocketAddr,
+    /// Over TCP.
+    pub stream: bool,
+    /// The whole message, at least 12 octets.
+    pub message: Vec<u8>,
+}
+
+/// Who may ask, and how much.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Who may ask; `None` means everybody.
+    pub allow: Option<Vec<IpPrefix>>,
+    /// Questions a second and client; 0 = no limit.
+    pub rate: u32,
+    /// Questions under work, in all.
+    pub most_questions: usize,
+    /// Questions under work for one client, so that dead names of one do not starve the others.
+    pub most_questions_per_client: usize,
+    /// TCP connections, in all.
+    pub most_connections: usize,
+    /// TCP connections of one client.
+    pub most_connections_per_client: usize,
+    /// Bind also where the address is not on any interface yet.
+    pub free_bind: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            allow: None,
+            rate: 0,
+            most_questions: 4_096,
+            most_questions_per_client: 256,
+            most_connections: 256,
+            most_connections_per_client: 16,
+            free_bind: false,
+        }
+    }
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug)]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    /// `udp` or `tcp`.
+    pub transport: &'static str,
+    /// Why.
+    pub source: io::Error,
+}
+
+impl std::fmt::Display for BindError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot listen for DNS on {}/{}: {}", self.address, self.transport, self.source)
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// Sockets that answer. Ends when dropped.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// Listens on every address, UDP and TCP, and serves from then on. Port 0 takes a free one, the same for both.
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The first address that cannot be listened on; nothing listens then.
+    pub fn start<H: Handler>(
+        listen: &[SocketAddr],
+        options: Options,
+        handler: Arc<H>,
+    ) -> Result<Self, BindError> {
+        let mut addresses = Vec::new();
+        let mut sockets = Vec::new();
+        for address in listen {
+            let fault = |transport| move |source| BindError { address: *address, transport, source };
+            let (tcp, udp) = pair(*address, options.free_bind, fault)?;
+            addresses.push(udp.local_addr().map_err(fault("udp"))?);
+            sockets.push((tcp, udp));
+        }
+        let gate = Arc::new(Gate::new(options));
+        let mut tasks = JoinSet::new();
+        for (tcp, udp) in sockets {
+            tasks.spawn(udp::serve(udp, Arc::clone(&gate), Arc::clone(&handler)));
+            tasks.spawn(tcp::serve(tcp, Arc::clone(&gate), Arc::clone(&handler)));
+        }
+        Ok(Self { addresses, _tasks: tasks })
+    }
+
+    /// What is listened on, with the ports that were taken for port 0.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+}
+
+/// A TCP and a UDP socket on the same port. A free port of one may be taken for the other, so that is tried a few times.
+fn pair<F>(
+    address: SocketAddr,
+    free_bind: bool,
+    fault: impl Fn(&'static str) -> F,
+) -> Result<(TcpListener, UdpSocket), BindError>
+where
+    F: FnOnce(io::Error) -> BindError,
+{
+    for left in (0..10).rev() {
+        let tcp = bind(address, SocketType::STREAM, free_bind).map_err(fault("tcp"))?;
+        let tcp = listen(tcp).map_err(fault("tcp"))?;
+        let taken = tcp.local_addr().map_err(fault("tcp"))?;
+        match bind(taken, SocketType::DGRAM, free_bind).and_then(datagrams) {
+            Ok(udp) => return Ok((tcp, udp)),
+            Err(error) if address.port() != 0 || left == 0 => return Err(fault("udp")(error)),
+            Err(_) => {}
+        }
+    }
+    Err(fault("udp")(io::ErrorKind::AddrInUse.into()))
+}
+
+fn listen(socket: rustix::fd::OwnedFd) -> io::Result<TcpListener> {
+    rustix::net::listen(&socket, 128)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn datagrams(socket: rustix::fd::OwnedFd) -> io::Result<UdpSocket> {
+    UdpSocket::from_std(socket.into())
+}
+
+fn bind(address: SocketAddr, kind: SocketType, free: bool) -> io::Result<rustix::fd::OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(family, kind, flags, None)?;
+    if address.is_ipv6() {
+        // `[::]` and `0.0.0.0` may both be listed.
+        sockopt::set_ipv6_v6only(&socket, true)?;
+        if free {
+            sockopt::set_ipv6_freebind(&socket, true)?;
+        }
+    } else if free {
+        sockopt::set_ip_freebind(&socket, true)?;
+    }
+    if kind == SocketType::STREAM {
+        // A restart must not wait for connections of the last run.
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+    }
+    rustix::net::bind(&socket, &address)?;
+    Ok(socket)
+}

@@ -1,0 +1,54 @@
+//! Questions over UDP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sixgate_reason::{DNS_MALFORMED, DNS_NOT_ALLOWED};
+use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
+
+use super::gate::Gate;
+use super::{Handler, Request, refusal};
+
+const HEADER: usize = 12;
+
+/// Runs until it is aborted; then the questions under work end too.
+pub(super) async fn serve<H: Handler>(socket: UdpSocket, gate: Arc<Gate>, handler: Arc<H>) {
+    let socket = Arc::new(socket);
+    let mut tasks = JoinSet::new();
+    let mut buffer = vec![0; usize::from(u16::MAX)];
+    loop {
+        while tasks.try_join_next().is_some() {}
+        // An error here is an ICMP message about an earlier answer; the socket goes on.
+        let Ok((length, peer)) = socket.recv_from(&mut buffer).await else {
+            continue;
+        };
+        let message = buffer.get(..length).unwrap_or_default();
+        let client = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        if length < HEADER || peer.port() == 0 {
+            handler.refused(client.ip(), DNS_MALFORMED);
+            continue;
+        }
+        let place = match gate.question(client.ip()) {
+            Ok(place) => place,
+            Err(reason) => {
+                handler.refused(client.ip(), reason);
+                if reason == DNS_NOT_ALLOWED
+                    && let Some(answer) = refusal::refuse(message)
+                {
+                    let _lost = socket.try_send_to(&answer, peer);
+                }
+                continue;
+            }
+        };
+        let request = Request { client, stream: false, message: message.to_vec() };
+        let (socket, handler) = (Arc::clone(&socket), Arc::clone(&handler));
+        tasks.spawn(async move {
+            if let Some(answer) = handler.handle(request).await {
+                // Lost like any datagram; the asker repeats.
+                let _lost = socket.send_to(&answer, peer).await;
+            }
+            drop(place);
+        });
+    }
+}
