@@ -1,2 +1,13 @@
-//! sixgate
-fn main() {}
+//! `sixgate`: one binary for gateway, client, host, laboratory and the commands that ask them.
+
+mod cli;
+mod cmd;
+mod exit;
+mod file;
+mod print;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main().into()
+}

@@ -1,0 +1,145 @@
+//! The command line: parsing and dispatch, nothing else.
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use sixgate_config::header::DEFAULT_CONTROL;
+
+use crate::cmd;
+use crate::exit::{Exit, Trouble};
+use crate::print::Out;
+
+/// Shown for `sixgate --help`; a test holds it against the commands and runs its examples through the parser.
+pub(crate) const HELP: &str = "\
+sixgate: IPv6 remote access into an IPv4 intranet, both ways
+
+Usage: sixgate COMMAND ... [--json] [--socket PATH]
+
+  client    enrol a roaming client          sixgate client add laptop-01 --user ana
+  check     a file, every error in it       sixgate check /etc/sixgate/gateway.toml
+  token     enrolment tokens                sixgate token add laptop-01 --group staff
+  status    how this daemon is              sixgate status
+  who       which clients are connected     sixgate who
+  counters  drops and refusals by reason    sixgate counters
+  explain   what a reason means             sixgate explain isatap-host-not-allowed
+  isatap    ISATAP hosts; become one        sixgate isatap join da-isatap.corp.example
+  nat64     sessions, bindings, pools       sixgate nat64 sessions
+  dns64     why a name has its addresses    sixgate dns64 explain files.corp.example
+  nrpt      which names go into the tunnel  sixgate nrpt test files.corp.example
+  lab       the whole world in namespaces   sixgate lab
+
+`sixgate COMMAND --help` says more. Exit: 0 good, 1 failed, 2 usage, 3 no daemon.
+";
+
+/// The whole command line.
+#[derive(Parser, Debug)]
+#[command(name = "sixgate", version, override_help = HELP, color = clap::ColorChoice::Never)]
+#[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// One JSON document instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    /// The daemon's control socket
+    #[arg(long, global = true, value_name = "PATH", default_value = DEFAULT_CONTROL)]
+    socket: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Check(cmd::check::Args),
+    Client(cmd::client::Args),
+    Token(cmd::token::Args),
+    Status(cmd::status::Args),
+    Who(cmd::who::Args),
+    Counters(cmd::counters::Args),
+    Explain(cmd::explain::Args),
+    Isatap(cmd::isatap::Args),
+    Nat64(cmd::nat64::Args),
+    Dns64(cmd::dns64::Args),
+    Nrpt(cmd::nrpt::Args),
+    Lab(cmd::lab::Args),
+}
+
+/// What every command gets beside its own arguments.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) out: Out,
+    pub(crate) socket: PathBuf,
+}
+
+pub(crate) fn main() -> Exit {
+    let parsed = Cli::command().try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
+    let context = Context { out: Out { json: cli.json }, socket: cli.socket };
+    dispatch(cli.command, &context).unwrap_or_else(|trouble| trouble.report(&context.out))
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<Exit, Trouble> {
+    match command {
+        Command::Check(args) => cmd::check::run(&args, context),
+        Command::Client(args) => cmd::client::run(&args, context),
+        Command::Token(args) => cmd::token::run(&args, context),
+        Command::Status(args) => cmd::status::run(&args, context),
+        Command::Who(args) => cmd::who::run(&args, context),
+        Command::Counters(args) => cmd::counters::run(&args, context),
+        Command::Explain(args) => cmd::explain::run(&args, context),
+        Command::Isatap(args) => cmd::isatap::run(&args, context),
+        Command::Nat64(args) => cmd::nat64::run(&args, context),
+        Command::Dns64(args) => cmd::dns64::run(&args, context),
+        Command::Nrpt(args) => cmd::nrpt::run(&args, context),
+        Command::Lab(args) => cmd::lab::run(args, context),
+    }
+}
+
+/// Help and version are answers; everything else that clap says is a misuse.
+fn misused(error: &clap::Error) -> Exit {
+    let json = std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json");
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        Out { json: false }.text(&error.to_string());
+        return Exit::Good;
+    }
+    if json {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        return Trouble::usage(line.strip_prefix("error: ").unwrap_or(line)).report(&Out { json: true });
+    }
+    crate::print::complain(error.to_string().trim_end());
+    Exit::Usage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_on_a_screen_and_its_examples_are_real() {
+        assert!(HELP.lines().count() <= 24);
+        assert!(HELP.lines().all(|l| l.chars().count() <= 90));
+        let listed: Vec<&str> = HELP.lines().filter_map(|l| l.strip_prefix("  ")).collect();
+        let examples: Vec<&str> = listed.iter().filter_map(|l| Some(&l[l.find("sixgate ")?..])).collect();
+        assert_eq!(listed.len(), examples.len());
+        for example in &examples {
+            let words = example.split_whitespace();
+            assert!(Cli::try_parse_from(words).is_ok(), "{example}");
+        }
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            assert!(
+                listed.iter().any(|l| l.split_whitespace().next() == Some(name)),
+                "{name} is not in the help"
+            );
+        }
+        assert_eq!(listed.len(), Cli::command().get_subcommands().count());
+    }
+}

@@ -1,0 +1,52 @@
+//! The subcommands, one file each: help, arguments, call, printer.
+
+pub(crate) mod check;
+pub(crate) mod client;
+pub(crate) mod counters;
+pub(crate) mod dns64;
+pub(crate) mod explain;
+pub(crate) mod isatap;
+pub(crate) mod lab;
+pub(crate) mod nat64;
+pub(crate) mod nrpt;
+pub(crate) mod service;
+pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod who;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sixgate_api::Document;
+use sixgate_io_control::Method;
+
+use crate::cli::Context;
+use crate::exit::{Exit, Trouble};
+
+/// Calls the daemon.
+pub(crate) fn call(context: &Context, method: Method, path: &str, body: &Value) -> Result<Value, Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::failed("system", format!("no runtime: {e}")))?;
+    Ok(runtime.block_on(sixgate_io_control::call(&context.socket, method, path, body))?)
+}
+
+/// Prints an answer: the daemon's own document, or the text that `print` makes of it.
+pub(crate) fn show<T: DeserializeOwned>(
+    context: &Context,
+    answer: Value,
+    print: impl FnOnce(T) -> String,
+) -> Result<Exit, Trouble> {
+    if context.out.json {
+        context.out.document(&answer);
+        return Ok(Exit::Good);
+    }
+    let document: Document<T> = serde_json::from_value(answer).map_err(|e| {
+        Trouble::failed(
+            "answer",
+            format!("the daemon's answer is not understood ({e}); is it of another version?"),
+        )
+    })?;
+    context.out.text(&print(document.body));
+    Ok(Exit::Good)
+}

@@ -1,0 +1,31 @@
+//! `sixgate isatap hosts | join | leave`
+
+mod hosts;
+mod join;
+
+use crate::cli::Context;
+use crate::exit::{Exit, Trouble};
+
+/// ISATAP: which hosts have it, and becoming one
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  sixgate isatap hosts\n  sixgate isatap join da-isatap.corp.example")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    /// Hosts that asked this router, served or refused
+    Hosts,
+    Join(join::Join),
+    Leave(join::Leave),
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
+    match &args.what {
+        What::Hosts => hosts::run(context),
+        What::Join(args) => join::join(args, context),
+        What::Leave(args) => join::leave(args, context),
+    }
+}

@@ -1,0 +1,94 @@
+//! `sixgate lab`
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use sixgate_lab::{LabError, Options};
+
+use crate::cli::Context;
+use crate::exit::{Exit, Trouble};
+
+/// The whole world in network namespaces of this machine: up, demo, then it stays up
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  sixgate lab\n  sixgate lab exec laptop-01 -- curl -s http://files.corp.example/\n  sixgate lab down"
+)]
+pub(crate) struct Args {
+    /// Which lab; several live side by side
+    #[arg(long, global = true, default_value = "lab")]
+    name: String,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    /// Build it; it stays
+    Up,
+    /// Nodes, addresses and what runs there
+    Status,
+    /// A shell on a node
+    Shell {
+        /// The node
+        node: String,
+    },
+    /// A command on a node; ends with its exit status
+    Exec {
+        /// The node
+        node: String,
+        /// The command
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
+    /// Do the main job and verify each step
+    Demo,
+    /// Remove everything
+    Down,
+    #[command(hide = true)]
+    Internal {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Trouble> {
+    let mut options = Options::new(&args.name).map_err(trouble)?;
+    options.json = context.out.json;
+    let mut out = Quiet(io::stdout());
+    let verified = |good| if good { Exit::Good } else { Exit::Failed };
+    match args.what {
+        None => sixgate_lab::whole(&options, &mut out).map(verified),
+        Some(What::Up) => sixgate_lab::up(&options, &mut out).map(|()| Exit::Good),
+        Some(What::Status) => sixgate_lab::status(&options, &mut out).map(|()| Exit::Good),
+        Some(What::Shell { node }) => sixgate_lab::shell(&options, &node).map(Exit::of),
+        Some(What::Exec { node, command }) => sixgate_lab::exec(&options, &node, &command).map(Exit::of),
+        Some(What::Demo) => sixgate_lab::demo(&options, &mut out).map(verified),
+        Some(What::Down) => sixgate_lab::down(&options, &mut out).map(|()| Exit::Good),
+        Some(What::Internal { args }) => Ok(Exit::of(sixgate_lab::internal(&args))),
+    }
+    .map_err(trouble)
+}
+
+fn trouble(error: LabError) -> Trouble {
+    Trouble::ended("lab", error.to_string(), error.exit())
+}
+
+/// Standard output whose reader may go away.
+struct Quiet(io::Stdout);
+
+impl Write for Quiet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        hush(self.0.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        hush(self.0.flush(), ())
+    }
+}
+
+fn hush<T>(done: io::Result<T>, instead: T) -> io::Result<T> {
+    match done {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(instead),
+        done => done,
+    }
+}
