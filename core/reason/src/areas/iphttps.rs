@@ -17,4 +17,13 @@ reasons! {
     413 IPHTTPS_CLIENT_REVOKED "iphttps-client-revoked" "client is not enrolled here any more";
     414 IPHTTPS_SEND_BACKLOG "iphttps-send-backlog" "client does not take packets as fast as they come";
     415 IPHTTPS_LINK_LOCAL "iphttps-link-local" "link-local traffic that is not for the gateway";
+    416 IPHTTPS_DESTINATION_FOREIGN "iphttps-destination-foreign" "packet from the gateway for an address that is not ours";
+    417 IPHTTPS_GATEWAY_SILENT "iphttps-gateway-silent" "gateway that does not answer over a connection that stands";
+    418 IPHTTPS_NO_ADVERTISEMENT "iphttps-no-advertisement" "gateway that sends no router advertisement";
+    419 IPHTTPS_NO_ADDRESS "iphttps-no-address" "gateway whose router advertisement holds no address for us";
+    420 IPHTTPS_UNRESOLVED "iphttps-unresolved" "gateway whose name cannot be resolved";
+    421 IPHTTPS_UNREACHABLE "iphttps-unreachable" "gateway that cannot be reached over TCP";
+    422 IPHTTPS_REFUSED "iphttps-refused" "gateway that answers the request with an error";
+    423 IPHTTPS_GATEWAY_FOREIGN "iphttps-gateway-foreign" "gateway whose certificate is not of the authority that we were given, or not for its name";
+    424 IPHTTPS_DISCONNECTED "iphttps-disconnected" "gateway that ended the connection";
 }
