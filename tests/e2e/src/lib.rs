@@ -1,0 +1,16 @@
+//! End-to-end tests: the shipped binary in the laboratory, real kernels and stock programs at both ends.
+//!
+//! Each test builds a lab of its own (`sixgate lab up --name e2e-N`), disturbs it, and takes it down. They need root and run one
+//! at a time. The binary is `SIXGATE_BIN`, else the one beside the tests (`cargo build -p sixgate`).
+//!
+//! Map: [`world`] a lab for one test; [`counters`] reasons before and after; [`packets`] what an attacker sends;
+//! [`tls`] how an attacker speaks TLS; [`dump`] all that a daemon may have changed on its machine.
+
+pub mod counters;
+pub mod dump;
+pub mod packets;
+pub mod tls;
+pub mod world;
+
+pub use counters::Counters;
+pub use world::World;

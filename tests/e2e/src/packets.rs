@@ -1,0 +1,95 @@
+//! Packets that no kernel would send for us, and how they get onto the wire.
+
+use std::net::Ipv6Addr;
+
+use sixgate_lab::{Lab, Output};
+
+/// An IPv6 packet with a UDP datagram.
+#[must_use]
+pub fn udp(source: Ipv6Addr, destination: Ipv6Addr, port: u16, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(8 + payload.len()).expect("a short payload");
+    let mut datagram = Vec::new();
+    datagram.extend_from_slice(&40_000_u16.to_be_bytes());
+    datagram.extend_from_slice(&port.to_be_bytes());
+    datagram.extend_from_slice(&length.to_be_bytes());
+    datagram.extend_from_slice(&[0, 0]);
+    datagram.extend_from_slice(payload);
+    let sum = checksum(source, destination, 17, &datagram);
+    datagram[6..8].copy_from_slice(&sum.to_be_bytes());
+    ipv6(source, destination, 17, &datagram)
+}
+
+/// An IPv6 packet with any payload.
+#[must_use]
+pub fn ipv6(source: Ipv6Addr, destination: Ipv6Addr, next: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x60, 0, 0, 0];
+    packet.extend_from_slice(&u16::try_from(payload.len()).expect("a short payload").to_be_bytes());
+    packet.extend_from_slice(&[next, 64]);
+    packet.extend_from_slice(&source.octets());
+    packet.extend_from_slice(&destination.octets());
+    packet.extend_from_slice(payload);
+    packet
+}
+
+/// RFC 8200, section 8.1.
+fn checksum(source: Ipv6Addr, destination: Ipv6Addr, next: u8, payload: &[u8]) -> u16 {
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&source.octets());
+    bytes.extend_from_slice(&destination.octets());
+    bytes.extend_from_slice(&u32::try_from(payload.len()).expect("a short payload").to_be_bytes());
+    bytes.extend_from_slice(&[0, 0, 0, next]);
+    bytes.extend_from_slice(payload);
+    if bytes.len() % 2 == 1 {
+        bytes.push(0);
+    }
+    let mut sum: u32 = bytes.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !u16::try_from(sum).expect("folded")
+}
+
+/// The bytes as an argument of `printf`.
+#[must_use]
+pub fn octal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("\\{byte:03o}")).collect()
+}
+
+/// Sends `payload` from `node` to an IPv4 address as protocol 41, past every check of its kernel.
+#[must_use]
+pub fn protocol_41(lab: &Lab, node: &str, to: &str, payload: &[u8]) -> Output {
+    let script = format!("printf '{}' | socat -u - IP4-SENDTO:{to}:41", octal(payload));
+    let done = lab.run(node, &["sh", "-c", &script]).expect("the node is there");
+    assert!(done.ok(), "{node} cannot send protocol 41: {}", done.said());
+    done
+}
+
+/// Collects UDP datagrams to `port` of `node` in a file, from now on.
+pub fn listen(lab: &Lab, node: &str, port: u16) {
+    let from = format!("UDP6-RECV:{port}");
+    lab.start(node, "listener", &["socat", "-u", &from, "CREATE:/tmp/received"]).expect("socat starts");
+    let bound = format!("grep -q ':{port:04X} ' /proc/net/udp6");
+    let there = sixgate_lab::wait_for(std::time::Duration::from_secs(3), || {
+        lab.run(node, &["sh", "-c", &bound]).is_ok_and(|done| done.ok())
+    });
+    assert!(there.is_some(), "socat does not listen on {node}");
+}
+
+/// What has come since [`listen`].
+#[must_use]
+pub fn received(lab: &Lab, node: &str) -> String {
+    lab.run(node, &["cat", "/tmp/received"]).map(|done| done.stdout).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_has_the_length_that_its_header_says_and_a_checksum_that_sums_to_nothing() {
+        let (a, b) = ("fd00::1".parse().unwrap(), "fd00::2".parse().unwrap());
+        let packet = udp(a, b, 9, b"abc");
+        assert_eq!(usize::from(u16::from_be_bytes([packet[4], packet[5]])), packet.len() - 40);
+        assert_eq!(checksum(a, b, 17, &packet[40..]), 0);
+    }
+}

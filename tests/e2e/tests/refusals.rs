@@ -1,0 +1,201 @@
+//! What bad input gets: refused, counted under its reason, in the log once, never forwarded.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where its world does not answer")]
+
+use std::net::Ipv6Addr;
+
+use sixgate_e2e::{Counters, World, packets, tls};
+use sixgate_lab::product::{self, CLIENT_DEVICE, HOST_DEVICE, SERVICE, URL};
+
+fn address(world: &World, node: &str, device: &str) -> Ipv6Addr {
+    product::address(world, node, device).expect("it has an address").parse().expect("it is one")
+}
+
+/// `sixgate join` on laptop-02 with a token; exit status and words.
+fn join(world: &World, token: &str) -> (i32, String) {
+    let command = ["sixgate", "join", URL, "-", "--config", "/tmp/again/client.toml", "--no-start"];
+    let done = world.run_fed("laptop-02", &command, &format!("{token}\n")).expect("the node is there");
+    (done.code, done.said())
+}
+
+#[test]
+fn a_token_is_good_once() {
+    let world = World::up();
+    let token = product::token(&world, "laptop-03").unwrap();
+    let (code, said) = join(&world, &token);
+    assert_eq!(code, 0, "{said}");
+    let counters = Counters::of(&world, "gateway");
+    let (code, said) = join(&world, &token);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("used"), "{said}");
+    counters.rose("token-used");
+    assert_eq!(world.logged("token-used"), 1);
+}
+
+#[test]
+fn a_forged_token_is_refused() {
+    let world = World::up();
+    let token = product::token(&world, "laptop-03").unwrap();
+    let counters = Counters::of(&world, "gateway");
+    // The first characters are of the secret: another secret of the same authority.
+    let at = token.find('-').expect("sgt-") + 1;
+    let other = if token[at..].starts_with(['a', 'A']) { 'B' } else { 'A' };
+    let forged = format!("{}{other}{}", &token[..at], &token[at + 1..]);
+    let (code, said) = join(&world, &forged);
+    assert_eq!(code, 1, "{said}");
+    counters.rose("token-unknown");
+    // The last ones are of the authority: the client itself finds out that this gateway is not the one of its token.
+    let last = token.len() - 8;
+    let swapped: String = token[last..].chars().rev().collect();
+    let (code, said) = join(&world, &format!("{}{swapped}", &token[..last]));
+    assert_eq!(code, 1, "{said}");
+    // The token itself is still good.
+    let (code, said) = join(&world, &token);
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn a_certificate_of_another_authority_opens_nothing() {
+    let world = World::up();
+    let mut files = tls::files(&world, "laptop-02");
+    world.stop("laptop-02", SERVICE).unwrap();
+    world.sh(
+        "laptop-02",
+        "cd /tmp\n\
+         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=other -days 2 2>/dev/null\n\
+         openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout me.key -out me.csr -subj /CN=laptop-02 2>/dev/null\n\
+         printf 'subjectAltName=DNS:laptop-02\\nextendedKeyUsage=clientAuth\\n' >ext\n\
+         openssl x509 -req -in me.csr -CA ca.pem -CAkey ca.key -days 1 -extfile ext -out me.pem 2>/dev/null",
+    );
+    files.cert = "/tmp/me.pem".to_owned();
+    files.key = "/tmp/me.key".to_owned();
+    let counters = Counters::of(&world, "gateway");
+    let said = tls::tunnel(&world, "laptop-02", &files, &[]);
+    assert!(!said.stdout.contains("200 OK"), "{}", said.stdout);
+    counters.rose("iphttps-certificate-foreign");
+    assert!(!world.who().contains(&"laptop-02".to_owned()));
+}
+
+#[test]
+fn an_expired_certificate_of_our_own_authority_opens_nothing() {
+    let world = World::up();
+    let mut files = tls::files(&world, "laptop-02");
+    world.stop("laptop-02", SERVICE).unwrap();
+    // With the gateway's own key, so that only the dates are wrong.
+    let request = world.sh(
+        "laptop-02",
+        "cd /tmp; openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout me.key -out me.csr -subj /CN=laptop-02 2>/dev/null; cat me.csr",
+    );
+    world.write("gateway", "/tmp/me.csr", &request, false).unwrap();
+    let certificate = world.sh(
+        "gateway",
+        "cd /tmp\n\
+         key=$(grep -rl 'PRIVATE KEY' /var/lib/sixgate | grep -i ca | head -n 1)\n\
+         for cert in $(grep -rl 'BEGIN CERTIFICATE' /var/lib/sixgate); do\n\
+           [ \"$(openssl x509 -in $cert -noout -pubkey)\" = \"$(openssl pkey -in $key -pubout)\" ] && break\n\
+         done\n\
+         printf 'subjectAltName=DNS:laptop-02\\nextendedKeyUsage=clientAuth\\nauthorityKeyIdentifier=keyid\\n' >ext\n\
+         : >index; echo 77 >serial\n\
+         printf '[ca]\\ndefault_ca=c\\n[c]\\ndatabase=/tmp/index\\nserial=/tmp/serial\\nnew_certs_dir=/tmp\\ndefault_md=sha256\\npolicy=p\\n[p]\\ncommonName=optional\\n' >ca.conf\n\
+         openssl ca -batch -notext -config ca.conf -cert $cert -keyfile $key -in me.csr -extfile ext \
+           -startdate 20200101000000Z -enddate 20200201000000Z -out old.pem 2>/tmp/ca.err || cat /tmp/ca.err >&2\n\
+         cat old.pem",
+    );
+    assert!(certificate.contains("BEGIN CERTIFICATE"), "{certificate}");
+    world.write("laptop-02", "/tmp/me.pem", &certificate, false).unwrap();
+    files.cert = "/tmp/me.pem".to_owned();
+    files.key = "/tmp/me.key".to_owned();
+    let counters = Counters::of(&world, "gateway");
+    let said = tls::tunnel(&world, "laptop-02", &files, &[]);
+    assert!(!said.stdout.contains("200 OK"), "{}", said.stdout);
+    counters.rose("iphttps-certificate-expired");
+    assert!(!world.who().contains(&"laptop-02".to_owned()));
+}
+
+#[test]
+fn protocol_41_whose_inner_source_does_not_embed_the_outer_one_goes_nowhere() {
+    let world = World::up();
+    let laptop = address(&world, "laptop-01", CLIENT_DEVICE);
+    let helpdesk = address(&world, "helpdesk-01", HOST_DEVICE);
+    packets::listen(&world, "laptop-01", 8080);
+    let counters = Counters::of(&world, "gateway");
+    // The bystander claims to be the helpdesk.
+    let _ = packets::protocol_41(
+        &world,
+        "bystander-01",
+        "10.6.0.1",
+        &packets::udp(helpdesk, laptop, 8080, b"spoofed-by-bystander"),
+    );
+    // The helpdesk itself claims to be another host.
+    let other: Ipv6Addr = "fd6a:7e00:cafe:2:0:5efe:a06:815".parse().unwrap();
+    let _ = packets::protocol_41(
+        &world,
+        "helpdesk-01",
+        "10.6.0.1",
+        &packets::udp(other, laptop, 8080, b"spoofed-by-helpdesk"),
+    );
+    assert_eq!(counters.rose("isatap-source-not-embedded"), 2);
+    assert_eq!(world.logged("isatap-source-not-embedded"), 1, "in the log once");
+    let got = packets::received(&world, "laptop-01");
+    assert!(!got.contains("spoofed"), "it was forwarded: {got}");
+    world.passes('b');
+}
+
+#[test]
+fn a_bystander_under_its_own_address_is_not_forwarded_either() {
+    let world = World::up();
+    let laptop = address(&world, "laptop-01", CLIENT_DEVICE);
+    packets::listen(&world, "laptop-01", 8080);
+    let counters = Counters::of(&world, "gateway");
+    let own: Ipv6Addr = "fd6a:7e00:cafe:2:0:5efe:a06:81e".parse().unwrap();
+    let _ = packets::protocol_41(
+        &world,
+        "bystander-01",
+        "10.6.0.1",
+        &packets::udp(own, laptop, 8080, b"not-allowed"),
+    );
+    counters.rose("isatap-host-not-allowed");
+    let got = packets::received(&world, "laptop-01");
+    assert!(!got.contains("not-allowed"), "it was forwarded: {got}");
+}
+
+#[test]
+fn a_truncated_packet_is_one_counter() {
+    let world = World::up();
+    let counters = Counters::of(&world, "gateway");
+    let _ = packets::protocol_41(&world, "helpdesk-01", "10.6.0.1", &[0x60, 0, 0, 0, 0, 9]);
+    let changed = {
+        world.until("a counter", 3, || !counters.changed().is_empty());
+        counters.changed()
+    };
+    assert_eq!(changed.values().sum::<u64>(), 1, "{changed:?}");
+    world.passes('b');
+}
+
+#[test]
+fn a_client_that_sends_from_a_foreign_address_is_cut_off_from_everybody() {
+    let world = World::up();
+    let files = tls::files(&world, "laptop-02");
+    let laptop_01 = address(&world, "laptop-01", CLIENT_DEVICE);
+    world.stop("laptop-02", SERVICE).unwrap();
+    packets::listen(&world, "files", 9999);
+    let counters = Counters::of(&world, "gateway");
+    let target: Ipv6Addr = "fd6a:7e00:cafe:7777::a06:1e".parse().unwrap();
+    // Under the address of laptop-01, and under one of the intranet's.
+    let helpdesk: Ipv6Addr = "fd6a:7e00:cafe:2:0:5efe:a06:814".parse().unwrap();
+    let spoofed =
+        [laptop_01, helpdesk].map(|source| packets::udp(source, target, 9999, b"spoofed-by-laptop"));
+    let said = tls::tunnel(&world, "laptop-02", &files, &spoofed);
+    assert_eq!(counters.rose("iphttps-source-foreign"), 2, "{}", said.said());
+    let got = packets::received(&world, "files");
+    assert!(!got.contains("spoofed"), "it was forwarded: {got}");
+}
+
+#[test]
+fn noise_on_the_listener_is_counted_and_the_next_client_is_served() {
+    let world = World::up();
+    let counters = Counters::of(&world, "gateway");
+    world.sh("laptop-02", "head -c 300 /dev/urandom | timeout 3 socat -u - TCP:203.0.113.10:443 || true");
+    counters.rose("iphttps-handshake-failed");
+    world.passes('a');
+}
