@@ -3,6 +3,7 @@
 //! One [`Update`] is one message to one zone: all of it happens or nothing does. The answer is believed only when its
 //! signature holds; everything else is a failure with a name.
 
+mod badtime;
 mod client;
 mod dhcid;
 mod error;

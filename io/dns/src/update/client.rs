@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use domain::base::Message;
@@ -10,6 +11,7 @@ use domain::rdata::tsig::Time48;
 use domain::tsig::{ClientTransaction, ValidationError};
 use tokio::time::timeout;
 
+use super::badtime;
 use super::error::{KeyFault, UpdateError};
 use super::key::TsigKey;
 use super::message::Update;
@@ -19,17 +21,20 @@ use crate::upstream::stream;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Primary servers of a zone and the key that they know.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Updater {
     servers: Vec<SocketAddr>,
     key: Option<TsigKey>,
+    /// The servers' clock minus ours, as far as a server has said.
+    offset: AtomicI64,
+    error: i64,
 }
 
 impl Updater {
     /// Servers in order; the next is asked only when one does not answer. Without a key nothing is signed or verified.
     #[must_use]
     pub const fn new(servers: Vec<SocketAddr>, key: Option<TsigKey>) -> Self {
-        Self { servers, key }
+        Self { servers, key, offset: AtomicI64::new(0), error: 0 }
     }
 
     /// The servers.
@@ -43,30 +48,50 @@ impl Updater {
     /// # Errors
     /// See [`UpdateError`]. After anything but [`UpdateError::Prerequisite`] and `Refused` the change may have happened.
     pub async fn send(&self, update: &Update) -> Result<(), UpdateError> {
-        match self.send_at(update, 0).await {
+        let offset = self.clock_offset();
+        match self.send_at(update, offset).await {
             // RFC 8945, section 5.2.3: the server's time is signed, so it may be used, once.
-            Err(UpdateError::Key(KeyFault::Clock(offset))) => match self.send_at(update, offset).await {
-                // The clocks are worth a finding only when they keep us from working.
-                Err(UpdateError::Key(KeyFault::Clock(_))) => Err(UpdateError::Key(KeyFault::Clock(offset))),
-                other => other,
-            },
+            Err(UpdateError::Key(KeyFault::Clock(further))) => {
+                self.offset.store(offset.saturating_add(further), Ordering::Relaxed);
+                self.send_at(update, self.clock_offset()).await
+            }
             other => other,
         }
     }
 
+    /// The servers' clock minus ours in seconds, where a server refused ours (BADTIME); else zero.
+    #[must_use]
+    pub fn clock_offset(&self) -> i64 {
+        self.offset.load(Ordering::Relaxed)
+    }
+
+    /// Makes our clock wrong by this many seconds, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_clock_error(self, seconds: i64) -> Self {
+        Self { error: seconds, ..self }
+    }
+
     /// With our clock set `offset` seconds ahead.
     async fn send_at(&self, update: &Update, offset: i64) -> Result<(), UpdateError> {
-        let now = Time48::from_u64(seconds(Time48::now()).saturating_add_signed(offset) & TIME48);
+        let now = seconds(Time48::now()).saturating_add_signed(offset.saturating_add(self.error));
+        let now = Time48::from_u64(now & TIME48);
         let mut message = update.message().map_err(|_| UpdateError::Malformed)?;
         let id = message.header().id();
         let transaction = match &self.key {
             Some(key) => Some(
-                ClientTransaction::request(key.0.clone(), &mut message, now)
+                ClientTransaction::request(key.key.clone(), &mut message, now)
                     .map_err(|_| UpdateError::Malformed)?,
             ),
             None => None,
         };
-        let answer = self.exchange(&message.finish()).await?;
+        let request = message.finish();
+        let answer = self.exchange(&request).await?;
+        if let Some(key) = &self.key
+            && let Some(offset) = badtime::offset(key, &request, &answer)
+        {
+            return Err(UpdateError::Key(KeyFault::Clock(offset)));
+        }
         let mut answer = Message::from_octets(answer).map_err(|_| UpdateError::Malformed)?;
         let header = answer.header();
         if header.id() != id || !header.qr() || header.opcode() != Opcode::UPDATE {
@@ -117,10 +142,6 @@ fn distrust(error: ValidationError, rcode: Rcode) -> UpdateError {
     match error {
         ValidationError::ServerBadKey => UpdateError::Key(KeyFault::Unknown),
         ValidationError::ServerBadSig => UpdateError::Key(KeyFault::Secret),
-        ValidationError::ServerBadTime { client, server } => {
-            // Both have 48 bits, so their difference fits.
-            UpdateError::Key(KeyFault::Clock(seconds(server).wrapping_sub(seconds(client)).cast_signed()))
-        }
         ValidationError::ServerUnsigned | ValidationError::TooManyUnsigned => match rcode {
             Rcode::NOERROR | Rcode::YXDOMAIN | Rcode::YXRRSET | Rcode::NXRRSET | Rcode::NXDOMAIN => {
                 UpdateError::Key(KeyFault::Unsigned)
@@ -132,7 +153,9 @@ fn distrust(error: ValidationError, rcode: Rcode) -> UpdateError {
         | ValidationError::BadSig
         | ValidationError::BadTrunc
         | ValidationError::BadKey
-        | ValidationError::BadTime => UpdateError::Key(KeyFault::Forged),
+        | ValidationError::BadTime
+        // A true one was recognised before.
+        | ValidationError::ServerBadTime { .. } => UpdateError::Key(KeyFault::Forged),
         ValidationError::FormErr => UpdateError::Malformed,
     }
 }

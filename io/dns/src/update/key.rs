@@ -6,14 +6,18 @@ use std::sync::Arc;
 
 use domain::base::Name;
 use domain::tsig::{Algorithm, Key, KeyName};
+use ring::hmac;
 
 /// A key. Its secret is never shown.
 #[derive(Clone)]
-pub struct TsigKey(pub(crate) Arc<Key>);
+pub struct TsigKey {
+    pub(super) key: Arc<Key>,
+    secret: Arc<[u8]>,
+}
 
 impl fmt::Debug for TsigKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TsigKey({}, {})", self.0.name(), self.0.algorithm())
+        write!(f, "TsigKey({}, {})", self.key.name(), self.key.algorithm())
     }
 }
 
@@ -97,13 +101,34 @@ impl TsigKey {
         }
         // RFC 8945, section 5.2.2.1: MACs of full length only, in both directions.
         let key = Key::new(algorithm, &secret, name, None, None).map_err(|_| fault("the key is unusable"))?;
-        Ok(Self(Arc::new(key)))
+        Ok(Self { key: Arc::new(key), secret: secret.into() })
     }
 
     /// The key's name, as the server must know it.
     #[must_use]
     pub fn name(&self) -> String {
-        self.0.name().to_string()
+        self.key.name().to_string()
+    }
+
+    /// The key for a digest of our own.
+    pub(super) fn secret(&self) -> hmac::Key {
+        let algorithm = match self.key.algorithm() {
+            // `parse` admits no weaker one.
+            Algorithm::Sha1 | Algorithm::Sha256 => hmac::HMAC_SHA256,
+            Algorithm::Sha384 => hmac::HMAC_SHA384,
+            Algorithm::Sha512 => hmac::HMAC_SHA512,
+        };
+        hmac::Key::new(algorithm, &self.secret)
+    }
+
+    /// Name in canonical wire form.
+    pub(super) fn wire_name(&self) -> Vec<u8> {
+        self.key.name().as_slice().to_ascii_lowercase()
+    }
+
+    /// Name of the algorithm in canonical wire form.
+    pub(super) fn wire_algorithm(&self) -> Vec<u8> {
+        self.key.algorithm().to_name().as_slice().to_vec()
     }
 }
 
