@@ -1,6 +1,8 @@
 //! A table of fixed size whose entries expire: preallocated slots, a keyed hash over them, and for each class of
-//! timeout a list in the order of last use, so that the entry that expires next is always at its front.
+//! timeout a list in the order of last use, so that the entry that expires next is always at its front. Entries are
+//! counted by their owner, so that no owner has more than its share.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hash};
 
@@ -13,7 +15,18 @@ use crate::hash::Keyed;
 const GRANULARITY: Duration = Duration::from_secs(1);
 /// How many expired entries one insertion clears away, so that no single packet pays for all of them.
 const SWEEP: usize = 32;
+/// Owners are counted by a hash of this many values: two that share one have one share together, which is rare and harmless.
+const OWNERS: usize = 1 << 14;
 const NONE: u32 = u32::MAX;
+
+/// Why an entry was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Full {
+    /// The owner has its share.
+    Share,
+    /// The table is full of entries that have not expired.
+    Table,
+}
 
 /// The place of an entry; valid until it is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +37,8 @@ pub(crate) struct Bounded<K, V> {
     index: HashTable<u32>,
     slots: Vec<Slot<K, V>>,
     most: usize,
+    share: u32,
+    owned: Vec<u32>,
     free: u32,
     classes: Vec<Class>,
 }
@@ -34,6 +49,7 @@ struct Slot<K, V> {
     seen: Instant,
     class: u8,
     used: bool,
+    owner: u32,
     previous: u32,
     next: u32,
 }
@@ -45,8 +61,8 @@ struct Class {
 }
 
 impl<K: Hash + Eq + Copy, V> Bounded<K, V> {
-    /// A table for `most` entries; class `n` expires after `timeouts[n]` without use.
-    pub(crate) fn new(most: usize, timeouts: &[Duration], hasher: Keyed) -> Self {
+    /// A table for `most` entries, at most `share` for each owner; class `n` expires after `timeouts[n]` without use.
+    pub(crate) fn new(most: usize, share: usize, timeouts: &[Duration], hasher: Keyed) -> Self {
         let most = most.min(NONE as usize - 1);
         Self {
             hasher,
@@ -54,6 +70,8 @@ impl<K: Hash + Eq + Copy, V> Bounded<K, V> {
             index: HashTable::with_capacity(most * 2),
             slots: Vec::with_capacity(most),
             most,
+            share: u32::try_from(share).unwrap_or(u32::MAX),
+            owned: vec![0; OWNERS],
             free: NONE,
             classes: timeouts.iter().map(|t| Class { timeout: *t, oldest: NONE, newest: NONE }).collect(),
         }
@@ -82,10 +100,22 @@ impl<K: Hash + Eq + Copy, V> Bounded<K, V> {
         &mut self.slots[id.0 as usize].value
     }
 
-    /// Adds an entry whose key is not there; `None` when the table is full of entries that have not expired.
-    pub(crate) fn insert(&mut self, now: Instant, class: u8, key: K, value: V) -> Option<Id> {
+    /// Adds an entry whose key is not there.
+    pub(crate) fn insert(
+        &mut self,
+        now: Instant,
+        class: u8,
+        owner: impl Hash,
+        key: K,
+        value: V,
+    ) -> Result<Id, Full> {
         self.expire(now, SWEEP);
-        let slot = Slot { key, value, seen: now, class, used: true, previous: NONE, next: NONE };
+        // Below OWNERS, whatever the hash is.
+        let owner = (self.hasher.hash_one(owner) % OWNERS as u64) as u32;
+        if self.owned[owner as usize] >= self.share {
+            return Err(Full::Share);
+        }
+        let slot = Slot { key, value, seen: now, class, used: true, owner, previous: NONE, next: NONE };
         let id = if self.free != NONE {
             let id = self.free;
             self.free = self.slots[id as usize].next;
@@ -96,12 +126,13 @@ impl<K: Hash + Eq + Copy, V> Bounded<K, V> {
             // `most` is below u32::MAX.
             self.slots.len() as u32 - 1
         } else {
-            return None;
+            return Err(Full::Table);
         };
+        self.owned[owner as usize] += 1;
         let (slots, hasher) = (&self.slots, self.hasher);
         self.index.insert_unique(hasher.hash_one(key), id, |&id| hasher.hash_one(slots[id as usize].key));
         self.append(id);
-        Some(Id(id))
+        Ok(Id(id))
     }
 
     /// Notes that the entry was used, and in which class it is now.
@@ -126,6 +157,7 @@ impl<K: Hash + Eq + Copy, V> Bounded<K, V> {
             self.unlink(id.0);
             let slot = &mut self.slots[id.0 as usize];
             slot.used = false;
+            self.owned[slot.owner as usize] -= 1;
             slot.next = self.free;
             self.free = id.0;
         }
@@ -208,23 +240,38 @@ mod tests {
     }
 
     fn table(most: usize) -> Bounded<u16, u32> {
-        Bounded::new(most, &[Duration::from_secs(10), Duration::from_secs(100)], Keyed::new([1; 16]))
+        Bounded::new(most, 6, &[Duration::from_secs(10), Duration::from_secs(100)], Keyed::new([1; 16]))
     }
 
     #[test]
     fn a_full_table_takes_nothing_until_something_expires() {
         let mut t = table(2);
-        assert!(t.insert(at(0), 0, 1, 0).is_some() && t.insert(at(1), 1, 2, 0).is_some());
-        assert_eq!(t.insert(at(10_999), 0, 3, 0), None);
-        assert!(t.insert(at(11_000), 0, 3, 0).is_some());
+        assert!(t.insert(at(0), 0, 0, 1, 0).is_ok() && t.insert(at(1), 1, 0, 2, 0).is_ok());
+        assert_eq!(t.insert(at(10_999), 0, 0, 3, 0), Err(Full::Table));
+        assert!(t.insert(at(11_000), 0, 0, 3, 0).is_ok());
         assert!(t.find(at(11_000), &1).is_none() && t.find(at(11_000), &2).is_some());
         assert_eq!(t.len(), 2);
     }
 
     #[test]
+    fn no_owner_has_more_than_its_share() {
+        let mut t = table(20);
+        for key in 0..6 {
+            assert!(t.insert(at(0), 0, "one", key, 0).is_ok());
+        }
+        assert_eq!(t.insert(at(0), 0, "one", 6, 0), Err(Full::Share));
+        assert!(t.insert(at(0), 0, "another", 6, 0).is_ok());
+        let id = t.find(at(0), &3).unwrap();
+        t.remove(id);
+        assert!(t.insert(at(0), 0, "one", 7, 0).is_ok());
+        assert_eq!(t.insert(at(0), 0, "one", 8, 0), Err(Full::Share));
+        assert!(t.insert(at(11_000), 0, "one", 8, 0).is_ok());
+    }
+
+    #[test]
     fn use_prolongs_and_a_class_decides_for_how_long() {
         let mut t = table(4);
-        let id = t.insert(at(0), 0, 1, 0).unwrap();
+        let id = t.insert(at(0), 0, 0, 1, 0).unwrap();
         t.touch(at(9_000), id, 0);
         assert!(t.find(at(19_999), &1).is_some());
         t.touch(at(19_999), id, 1);
@@ -268,9 +315,14 @@ mod tests {
                     Step::Insert(key, class) => {
                         if t.find(at(now), &key).is_none() {
                             model.retain(|_, (seen, class)| *seen + lifetime(*class) > now);
-                            let inserted = t.insert(at(now), class, key, 0).is_some();
-                            prop_assert_eq!(inserted, model.len() < MOST);
-                            if inserted {
+                            let owned = model.keys().filter(|other| **other % 2 == key % 2).count();
+                            let expected = match () {
+                                () if owned >= 6 => Err(Full::Share),
+                                () if model.len() >= MOST => Err(Full::Table),
+                                () => Ok(()),
+                            };
+                            prop_assert_eq!(t.insert(at(now), class, key % 2, key, 0).map(|_| ()), expected);
+                            if expected.is_ok() {
                                 model.insert(key, (now, class));
                             }
                         }

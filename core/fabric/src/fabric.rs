@@ -23,8 +23,12 @@ use crate::snapshot::{Snapshot, SnapshotFault, check_port};
 pub struct Limits {
     /// Flows at the same time; about 200 octets each, allocated at once.
     pub flows: usize,
+    /// Flows that one address may have open, so that nobody fills the table alone.
+    pub flows_per_source: usize,
     /// Fragmented datagrams at the same time.
     pub fragments: usize,
+    /// Fragmented datagrams of one address.
+    pub fragments_per_source: usize,
     /// Lifetimes of flows.
     pub timeouts: Timeouts,
     /// ICMPv6 errors a second on one port, and as many at once.
@@ -37,7 +41,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             flows: 131_072,
+            flows_per_source: 16_384,
             fragments: 4096,
+            fragments_per_source: 512,
             timeouts: Timeouts::default(),
             errors_per_port: 200,
             errors: 2000,
@@ -95,8 +101,8 @@ impl Fabric {
             snapshot: Arc::new(Snapshot::default()),
             ports: HashMap::with_hasher(hosts),
             hosts: HashMap::with_hasher(hosts),
-            flows: Bounded::new(limits.flows, &limits.timeouts.classes(), flows),
-            fragments: Fragments::new(limits.fragments, flows),
+            flows: Bounded::new(limits.flows, limits.flows_per_source, &limits.timeouts.classes(), flows),
+            fragments: Fragments::new(limits.fragments, limits.fragments_per_source, flows),
             epoch: 0,
             errors: TokenBucket::new(limits.errors, limits.errors),
             errors_limited: 0,

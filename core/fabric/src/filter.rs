@@ -10,7 +10,7 @@ use sixgate_wire::protocol;
 use sixgate_wire::refusal::Refusal;
 use sixgate_wire::tcp::Tcp;
 
-use crate::bounded::Id;
+use crate::bounded::{Full, Id};
 use crate::fabric::Fabric;
 use crate::flow::{Direction, Ends, Flow, FlowState, Signal};
 use crate::forward::Refused;
@@ -164,10 +164,14 @@ impl Fabric {
             return Err(DENIED);
         }
         let flow = Flow::new(key.protocol, direction, self.epoch);
-        // Policy has nothing against this flow, so the sender may try again: 1/3, not 1/1.
-        self.flows
-            .insert(now, flow.state.class(), ends, flow)
-            .ok_or(Refused::with(reason::FLOW_TABLE_FULL, Refusal::AddressUnreachable))
+        self.flows.insert(now, flow.state.class(), key.src, ends, flow).map_err(|full| {
+            let reason = match full {
+                Full::Share => reason::FLOW_SOURCE_LIMIT,
+                Full::Table => reason::FLOW_TABLE_FULL,
+            };
+            // Policy has nothing against this flow, so the sender may try again: 1/3, not 1/1.
+            Refused::with(reason, Refusal::AddressUnreachable)
+        })
     }
 
     fn pass(&mut self, now: Instant, id: Id, signal: Signal, direction: Direction, ip: &Ipv6<'_>) {

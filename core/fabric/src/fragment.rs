@@ -48,11 +48,11 @@ pub(crate) enum Later {
 }
 
 impl Fragments {
-    pub(crate) fn new(most: usize, hasher: Keyed) -> Self {
-        Self(Bounded::new(most, &[LIFETIME], hasher))
+    pub(crate) fn new(most: usize, share: usize, hasher: Keyed) -> Self {
+        Self(Bounded::new(most, share, &[LIFETIME], hasher))
     }
 
-    /// Remembers a first fragment that was let through; false when the table is full.
+    /// Remembers a first fragment that was let through; false when the table is full, or the sender has its share of it.
     pub(crate) fn first(
         &mut self,
         now: Instant,
@@ -73,7 +73,7 @@ impl Fragments {
             self.0.remove(id);
         }
         let first = First { ends, direction, length, received: length, total: None };
-        self.0.insert(now, ONE_CLASS, key, first).is_some()
+        self.0.insert(now, ONE_CLASS, key.src, key, first).is_ok()
     }
 
     /// What is known about the later fragment `ip`; forgets the datagram when it is complete.

@@ -307,6 +307,26 @@ fn a_full_table_refuses_new_flows_and_keeps_the_old_ones() {
 }
 
 #[test]
+fn nobody_fills_the_table_alone() {
+    let limits = Limits { flows: 64, flows_per_source: 10, fragments_per_source: 3, ..Limits::default() };
+    let mut fabric = fabric_with(Policy::standard(), limits);
+    for port in 0..10 {
+        assert_eq!(send(&mut fabric, at(1), &udp(laptop(), files(), (port, 53))), Ok(NAT64));
+    }
+    let told = Err((reason::FLOW_SOURCE_LIMIT, Some(Refusal::AddressUnreachable)));
+    assert_eq!(ask(&mut fabric, at(1), &udp(laptop(), files(), (10, 53))), told);
+    assert_eq!(send(&mut fabric, at(1), &udp(other(), files(), (10, 53))), Ok(NAT64));
+    // What others open to it is theirs.
+    assert_eq!(send(&mut fabric, at(1), &tcp(helpdesk(), laptop(), (10, 22), SYN)), Ok(LAPTOP));
+    let first = |src, id| fragment(src, files(), protocol::UDP, (0, true, id), &udp_header((1, 53), 0));
+    for id in 0..3 {
+        assert_eq!(send(&mut fabric, at(1), &first(laptop(), id)), Ok(NAT64));
+    }
+    assert_eq!(send(&mut fabric, at(1), &first(laptop(), 3)), Err(reason::FLOW_FRAGMENT_TABLE_FULL));
+    assert_eq!(send(&mut fabric, at(1), &first(other(), 3)), Ok(NAT64));
+}
+
+#[test]
 fn each_state_has_its_own_lifetime() {
     let lives = |fabric: &mut Fabric, now| send(fabric, at(now), &tcp(files(), laptop(), BACK, ACK)).is_ok();
     let half_open = || {

@@ -20,4 +20,5 @@ reasons! {
     117 FLOW_FRAGMENT_TABLE_FULL "flow-fragment-table-full" "the table of fragmented datagrams is full";
     118 FLOW_ECHO_REPLY_UNKNOWN "flow-echo-reply-unknown" "ICMPv6 echo reply that answers no request";
     119 FLOW_FRAGMENT_OVERLAP "flow-fragment-overlap" "fragment that overlaps the first one of its datagram";
+    120 FLOW_SOURCE_LIMIT "flow-source-limit" "the source has as many flows as one may have";
 }
