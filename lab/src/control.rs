@@ -22,6 +22,8 @@ pub(crate) enum Request {
     Begin,
     /// What the taps counted in all stretches.
     Whole,
+    /// Let the taps see nothing any more: copying every frame takes time from what is measured.
+    Deafen,
     /// End.
     Down,
 }

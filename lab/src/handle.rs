@@ -264,6 +264,19 @@ impl Lab {
             .map_err(|e| LabError::failed(format!("the taps' answer is not theirs: {e}")))
     }
 
+    /// Lets the taps see nothing any more, for measurements: they copy every frame.
+    ///
+    /// # Errors
+    /// The supervisor does not answer, or could not.
+    pub fn deafen(&self) -> Result<(), LabError> {
+        let answer = control::call(&self.name, &Request::Deafen)?;
+        if answer["deaf"] == true {
+            Ok(())
+        } else {
+            Err(LabError::failed("the taps could not be taken off the wires"))
+        }
+    }
+
     /// Pulls (`false`) or plugs (`true`) the cable of a node's first interface, at the switch.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ to   = "intranet"
 [[policy]]
 from  = "helpdesk"
 to    = "clients"
-ports = ["tcp/22", "tcp/8080", "icmp"]
+ports = ["tcp/22", "tcp/8080-8081", "icmp"]
 "#;
 
 /// Brings up gateway, both laptops and helpdesk-01.

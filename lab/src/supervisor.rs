@@ -201,6 +201,7 @@ impl Held {
                 }
                 Request::Taps => serde_json::to_value(self.taps.read()).unwrap_or(Value::Null),
                 Request::Whole => serde_json::to_value(self.taps.whole()).unwrap_or(Value::Null),
+                Request::Deafen => json!({"deaf": self.taps.deafen().is_ok()}),
                 Request::Down => {
                     end = true;
                     json!({})

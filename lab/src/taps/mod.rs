@@ -154,6 +154,11 @@ impl Taps {
         inner.before.add(&stretch);
     }
 
+    /// Sees nothing from here on.
+    pub(crate) fn deafen(&self) -> std::io::Result<()> {
+        self.lock().socket.deafen()
+    }
+
     /// Forgets everything counted so far.
     pub(crate) fn begin(&self) {
         let mut inner = self.lock();

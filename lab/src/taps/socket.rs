@@ -76,6 +76,24 @@ impl PacketSocket {
         }
     }
 
+    /// Has the kernel drop every frame before it copies it.
+    pub(super) fn deafen(&self) -> io::Result<()> {
+        let mut nothing =
+            [libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 }];
+        let program = libc::sock_fprog { len: 1, filter: nothing.as_mut_ptr() };
+        // SAFETY: pointer and length describe `program`, which points to one instruction; both outlive the call.
+        let set = unsafe {
+            libc::setsockopt(
+                self.0.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_ATTACH_FILTER,
+                (&raw const program).cast(),
+                size_of::<libc::sock_fprog>() as libc::socklen_t,
+            )
+        };
+        if set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
     /// Frames lost since the last call.
     pub(super) fn lost(&self) -> u64 {
         // SAFETY: all-zero bytes are a valid tpacket_stats.
