@@ -1,1 +1,64 @@
-//! sixgate-nat64
+//! A stateful NAT64 (RFC 6146) over stateless translation (RFC 7915, RFC 6052), without I/O and without a clock.
+//!
+//! It carries TCP, UDP, ICMP echo and ICMP errors, whole, in fragments or as super-packets with offload metadata. It
+//! rewrites packets in place and makes its own errors in both families. It does not route, and does not know who a
+//! client is beyond its IPv6 address.
+//!
+//! One call, then drain:
+//!
+//! ```
+//! use sixgate_nat64::{Config, Nat64, Verdict};
+//! use sixgate_time::Instant;
+//! use sixgate_wire::Packet;
+//!
+//! # fn send(_: &Packet) {}
+//! # fn count(_: sixgate_reason::Reason) {}
+//! let mut nat = Nat64::new(Config::default(), [0; 32]);
+//! let mut out = Packet::new();
+//! # let (now, mut packet) = (Instant::ZERO, Packet::from_slice(&[0x60; 40]));
+//! match nat.outbound(now, &mut packet, 1500) {
+//!     Verdict::Translated => send(&packet),
+//!     Verdict::Consumed => {}
+//!     Verdict::Drop(reason) => count(reason),
+//! }
+//! while nat.poll_output(&mut out) {
+//!     send(&out); // the version nibble says to which side
+//! }
+//! // And whenever `next_timeout` has come: `handle_timeout`, then drain again.
+//! assert_eq!(nat.next_timeout(), Instant::NEVER);
+//! ```
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`translate`] | RFC 7915: headers, checksums, ICMP tables, quoted packets; no state |
+//! | [`tcp`] | the TCP state machine of RFC 6146 |
+//! | `bib`, `session` | bindings and sessions with their timers |
+//! | `pool` | outside transport addresses |
+//! | `clients`, `held`, `fragments` | limits; SYNs and fragments that wait |
+//! | `engine` | [`Nat64`]: the two ways through the tables |
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod bib;
+mod clients;
+mod config;
+mod endpoint;
+mod engine;
+mod fragments;
+mod held;
+mod identification;
+mod keyed;
+mod output;
+mod pool;
+mod scope;
+mod session;
+mod slab;
+pub mod tcp;
+pub mod translate;
+
+pub use config::{Config, Filtering, PoolEntry, StaticBinding, Timeouts, ZeroChecksum};
+pub use endpoint::{Inside, Outside, Peer, Proto};
+pub use engine::{BibView, Nat64, SessionView, Verdict};
+pub use pool::PoolView;

@@ -18,9 +18,10 @@ reasons! {
     314 NAT64_FRAGMENT_UNKNOWN "nat64-fragment-unknown" "fragment whose first fragment has not been seen";
     315 NAT64_FRAGMENT_LIMIT "nat64-fragment-limit" "the table of fragmented datagrams is full";
     316 NAT64_TCP_NO_SESSION "nat64-tcp-no-session" "TCP segment without SYN and without session";
-    317 NAT64_UDP_ZERO_CHECKSUM "nat64-udp-zero-checksum" "IPv4 UDP datagram without checksum";
+    317 NAT64_UDP_ZERO_CHECKSUM "nat64-udp-zero-checksum" "UDP datagram without checksum, where policy or IPv6 does not allow it";
     318 NAT64_SOURCE_MARTIAN "nat64-source-martian" "source address that no packet from a network can have";
     319 NAT64_SYN_HELD "nat64-syn-held" "inbound SYN without session, held or refused";
     320 NAT64_FRAGMENT_OVERLAP "nat64-fragment-overlap" "fragments that overlap or lack the transport header";
     321 NAT64_NOT_OURS "nat64-not-ours" "packet whose destination is neither in the prefix nor in the pool";
+    322 NAT64_ECHO_UNSOLICITED "nat64-echo-unsolicited" "ICMPv6 echo reply that answers no session";
 }

@@ -1,0 +1,218 @@
+//! The stateful translator: tables, tables' time, and the two ways through them.
+
+mod errors;
+mod expiry;
+mod fragment;
+mod inbound;
+mod outbound;
+mod own;
+mod resolve;
+mod views;
+
+use alloc::vec::Vec;
+
+use sixgate_reason::{NAT64_FRAGMENT_UNKNOWN, Reason};
+use sixgate_time::{Instant, TokenBucket};
+use sixgate_wire::Packet;
+use sixgate_wire::packet::Offload;
+
+use crate::bib::{Bib, Binding};
+use crate::clients::Clients;
+use crate::config::Config;
+use crate::fragments::Fragments;
+use crate::held::HeldSyns;
+use crate::identification::Identifications;
+use crate::keyed::Key;
+use crate::output::Output;
+use crate::pool::Pool;
+use crate::session::Sessions;
+use crate::translate::{Links, Mapping4, Mapping6};
+
+pub use views::{BibView, SessionView};
+
+/// What became of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It is of the other family and can be sent.
+    Translated,
+    /// It is ours: a fragment that waits, or something that comes out of [`Nat64::poll_output`] in another form.
+    Consumed,
+    /// It ends here. An error to its sender, if one is due, is in the output.
+    Drop(Reason),
+}
+
+/// Expiries that one packet pays for: more than it can add, so that the tables never fall behind.
+const EXPIRIES_A_PACKET: usize = 2;
+/// Expiries in one call of [`Nat64::handle_timeout`]: bounds how long packets wait for it.
+const EXPIRIES_A_CALL: usize = 4096;
+
+/// A stateful NAT64.
+pub struct Nat64 {
+    config: Config,
+    links: Links,
+    seed: [u8; 32],
+    bib: Bib,
+    sessions: Sessions,
+    clients: Clients,
+    pool: Pool,
+    fragments6: Fragments<Mapping4>,
+    fragments4: Fragments<Mapping6>,
+    held: HeldSyns,
+    identifications: Identifications,
+    errors6: TokenBucket,
+    errors4: TokenBucket,
+    output: Output,
+    /// Fragments that waited in vain since somebody asked.
+    late_drops: usize,
+    /// Buffers for packets that wait no longer; as many as calls nest.
+    scratch: Vec<Packet>,
+}
+
+impl Nat64 {
+    /// A NAT64 without sessions. The tables' memory is taken at once. Static bindings that contradict each other are
+    /// left out, the later one.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let most = config.max_sessions;
+        let mut nat = Self {
+            links: Links { mtu4: u16::MAX, mtu6: u16::MAX },
+            bib: Bib::new(most.saturating_add(config.statics.len()), Key::derive(&seed, 1)),
+            sessions: Sessions::new(most, Key::derive(&seed, 2)),
+            clients: Clients::new(most, Key::derive(&seed, 3)),
+            pool: Pool::new(&config.pool, &seed),
+            fragments6: Fragments::new(Key::derive(&seed, 4)),
+            fragments4: Fragments::new(Key::derive(&seed, 5)),
+            held: HeldSyns::new(Key::derive(&seed, 6)),
+            identifications: Identifications::new(Key::derive(&seed, 7)),
+            errors6: TokenBucket::new(config.errors_per_second, config.errors_per_second),
+            errors4: TokenBucket::new(config.errors_per_second, config.errors_per_second),
+            output: Output::default(),
+            late_drops: 0,
+            scratch: Vec::new(),
+            config,
+            seed,
+        };
+        nat.bind_statics();
+        nat
+    }
+
+    /// Takes over other settings. Sessions stay, except those whose outside transport address is no longer ours;
+    /// the size of the tables grows when it must.
+    pub fn reconfigure(&mut self, config: Config) {
+        self.pool.replace(&config.pool, &self.seed);
+        if config.errors_per_second != self.config.errors_per_second {
+            self.errors6 = TokenBucket::new(config.errors_per_second, config.errors_per_second);
+            self.errors4 = TokenBucket::new(config.errors_per_second, config.errors_per_second);
+        }
+        let old = core::mem::replace(&mut self.config, config);
+        let mut gone = Vec::new();
+        let bindings: Vec<(u32, Binding)> = self.bib.iter().map(|(id, b)| (id, *b)).collect();
+        for (id, binding) in bindings {
+            let wanted = self.config.statics.iter().any(|s| {
+                s.protocol == binding.proto && s.outside == binding.outside && s.inside == binding.inside
+            });
+            let ours = self.pool.take(binding.proto, binding.outside);
+            // What a prefix's number meant is gone with the old list.
+            let prefix = old.prefixes.get(usize::from(binding.prefix));
+            let prefix = self.config.prefixes.iter().position(|p| Some(p) == prefix);
+            if !wanted && (!ours || binding.sessions == 0) {
+                gone.push(id);
+            } else if let Some(binding) = self.bib.get_mut(id) {
+                binding.fixed = wanted;
+                // At most 255 prefixes.
+                binding.prefix = prefix.unwrap_or(0) as u8;
+            }
+        }
+        self.unbind(&gone);
+        self.renumber_prefixes(&old.prefixes);
+        self.bind_statics();
+    }
+
+    /// Tells the MTUs of the links on both sides, which bound the MTUs that translated errors carry.
+    pub fn set_links(&mut self, links: Links) {
+        self.links = links;
+    }
+
+    /// Translates a packet from the IPv6 side. `mtu4` is that of the link it will leave by.
+    ///
+    /// Drain [`Nat64::poll_output`] afterwards. With [`Verdict::Drop`] and [`Verdict::Consumed`] the packet's content
+    /// is of no more use.
+    pub fn outbound(&mut self, now: Instant, packet: &mut Packet, mtu4: u16) -> Verdict {
+        self.expire(now, EXPIRIES_A_PACKET);
+        self.take_v6(now, packet, mtu4)
+    }
+
+    /// Translates a packet from the IPv4 side. `mtu6` is that of the link it will leave by.
+    ///
+    /// Drain [`Nat64::poll_output`] afterwards. With [`Verdict::Drop`] and [`Verdict::Consumed`] the packet's content
+    /// is of no more use.
+    pub fn inbound(&mut self, now: Instant, packet: &mut Packet, mtu6: u16) -> Verdict {
+        self.expire(now, EXPIRIES_A_PACKET);
+        self.take_v4(now, packet, mtu6)
+    }
+
+    /// Moves the next packet to be sent into `out`; false when there is none. Its version says to which side it goes.
+    pub fn poll_output(&mut self, out: &mut Packet) -> bool {
+        self.output.poll(out)
+    }
+
+    /// Lets time pass. Drain [`Nat64::poll_output`] afterwards, then ask [`Nat64::next_timeout`] again.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.expire(now, EXPIRIES_A_CALL);
+    }
+
+    /// One packet that was taken as [`Verdict::Consumed`] and has been given up since; for the counters.
+    pub fn poll_late_drop(&mut self) -> Option<Reason> {
+        self.late_drops = self.late_drops.checked_sub(1)?;
+        Some(NAT64_FRAGMENT_UNKNOWN)
+    }
+
+    /// Packets of the output that were lost because nobody drained it or `out` was too small.
+    #[must_use]
+    pub const fn output_lost(&self) -> u64 {
+        self.output.lost()
+    }
+
+    fn bind_statics(&mut self) {
+        for index in 0..self.config.statics.len() {
+            let wanted = self.config.statics[index];
+            let by_inside = self.bib.by_inside(wanted.protocol, wanted.inside);
+            let by_outside = self.bib.by_outside(wanted.protocol, wanted.outside);
+            if let Some(id) = by_inside
+                && by_inside == by_outside
+            {
+                if let Some(binding) = self.bib.get_mut(id) {
+                    binding.fixed = true;
+                }
+                continue;
+            }
+            // What the administrator writes down goes before what packets made.
+            for id in [by_inside, by_outside].into_iter().flatten() {
+                if self.bib.get(id).is_some_and(|b| !b.fixed) {
+                    self.unbind(&[id]);
+                }
+            }
+            let binding = Binding {
+                proto: wanted.protocol,
+                inside: wanted.inside,
+                outside: wanted.outside,
+                sessions: 0,
+                fixed: true,
+                prefix: 0,
+            };
+            if self.bib.insert(binding).is_some() {
+                self.pool.take(wanted.protocol, wanted.outside);
+            }
+        }
+    }
+
+    /// Sends what is in `packet` as output.
+    fn emit(&mut self, packet: &Packet) {
+        self.output.push(&[packet.bytes()], packet.offload);
+    }
+
+    /// Sends octets as output, as an ordinary packet.
+    fn emit_octets(&mut self, parts: &[&[u8]]) {
+        self.output.push(parts, Offload::default());
+    }
+}

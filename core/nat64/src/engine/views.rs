@@ -1,0 +1,115 @@
+//! The tables as an administrator sees them. These copy; they are not for the packet path.
+
+use alloc::vec::Vec;
+
+use sixgate_time::Instant;
+use sixgate_wire::addr::Prefix64;
+
+use super::Nat64;
+use crate::endpoint::{Inside, Outside, Peer, Proto};
+use crate::pool::PoolView;
+
+/// One line of `nat64 bib`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BibView {
+    /// Protocol.
+    pub protocol: Proto,
+    /// The client's end.
+    pub inside: Inside,
+    /// What the IPv4 side sees.
+    pub outside: Outside,
+    /// Made by configuration.
+    pub is_static: bool,
+    /// Sessions that use it.
+    pub sessions: u32,
+}
+
+/// One line of `nat64 sessions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionView {
+    /// Protocol.
+    pub protocol: Proto,
+    /// The client's end.
+    pub inside: Inside,
+    /// What the IPv4 side sees.
+    pub outside: Outside,
+    /// The far end.
+    pub peer: Peer,
+    /// `open`, or the state of a TCP session.
+    pub state: &'static str,
+    /// When it ends if nothing comes.
+    pub expires: Instant,
+}
+
+impl Nat64 {
+    /// Bindings, in no particular order that means anything but always the same one.
+    #[must_use]
+    pub fn bib(&self) -> Vec<BibView> {
+        let view = |b: &crate::bib::Binding| BibView {
+            protocol: b.proto,
+            inside: b.inside,
+            outside: b.outside,
+            is_static: b.fixed,
+            sessions: b.sessions,
+        };
+        self.bib.iter().map(|(_, b)| view(b)).collect()
+    }
+
+    /// Sessions, in the same kind of order.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionView> {
+        let view = |s: &crate::session::Session| {
+            let binding = self.bib.get(s.binding)?;
+            Some(SessionView {
+                protocol: binding.proto,
+                inside: binding.inside,
+                outside: binding.outside,
+                peer: s.peer,
+                state: s.state.name(),
+                expires: s.expires(&self.config.timeouts),
+            })
+        };
+        self.sessions.iter().filter_map(|(_, s)| view(s)).collect()
+    }
+
+    /// Parts of the pool, by protocol and in the order of the configuration.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolView> {
+        self.pool.views().collect()
+    }
+
+    /// Sessions in the table.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Settings.
+    #[must_use]
+    pub const fn config(&self) -> &crate::config::Config {
+        &self.config
+    }
+
+    /// Sessions point at prefixes by number: gives them the numbers of the new list, and ends those whose prefix is gone.
+    pub(super) fn renumber_prefixes(&mut self, old: &[Prefix64]) {
+        let numbers: Vec<(u32, Option<usize>)> = self
+            .sessions
+            .iter()
+            .map(|(id, s)| {
+                let prefix = old.get(usize::from(s.prefix));
+                (id, self.config.prefixes.iter().position(|p| Some(p) == prefix))
+            })
+            .collect();
+        for (id, number) in numbers {
+            match number {
+                // At most 255 prefixes.
+                Some(number) => {
+                    if let Some(session) = self.sessions.get_mut(id) {
+                        session.prefix = number as u8;
+                    }
+                }
+                None => self.close(id),
+            }
+        }
+    }
+}

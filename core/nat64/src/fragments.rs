@@ -1,0 +1,370 @@
+//! Fragments of datagrams (RFC 6146, section 3.4): what the first one learned serves the others, and those that come
+//! before it wait. Nothing is put together here; each fragment is translated on its own.
+//!
+//! Bounded by datagrams and octets, altogether and for each source; overlap ends a datagram (RFC 5722).
+
+mod ranges;
+
+use alloc::vec::Vec;
+use core::net::Ipv6Addr;
+use core::time::Duration;
+
+use hashbrown::HashMap;
+use sixgate_reason::{MALFORMED_TRANSPORT, NAT64_FRAGMENT_LIMIT, NAT64_FRAGMENT_OVERLAP, Reason};
+use sixgate_time::Instant;
+use sixgate_wire::Packet;
+
+use crate::keyed::Key;
+use crate::slab::{Queue, Slab};
+use ranges::{Added, Ranges};
+
+const MOST_DATAGRAMS: usize = 2048;
+const MOST_DATAGRAMS_OF_SOURCE: u32 = 128;
+const MOST_OCTETS: u32 = 2 << 20;
+const MOST_OCTETS_OF_SOURCE: u32 = 192 << 10;
+
+/// Which datagram a fragment belongs to (RFC 8200, section 4.5; RFC 791). IPv4 addresses as IPv4-mapped ones.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Datagram {
+    pub(crate) src: Ipv6Addr,
+    pub(crate) dst: Ipv6Addr,
+    pub(crate) identification: u32,
+    pub(crate) protocol: u8,
+}
+
+/// Which octets of it a fragment has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Part {
+    pub(crate) offset: u16,
+    pub(crate) length: usize,
+    pub(crate) more: bool,
+}
+
+struct Entry<M> {
+    datagram: Datagram,
+    since: Instant,
+    seen: Ranges,
+    total: Option<u32>,
+    /// What the first fragment learned.
+    mapping: Option<M>,
+    /// The first fragment, while it waits.
+    first: Option<u32>,
+    waiting: Queue,
+    /// Octets that wait.
+    octets: u32,
+    /// Overlapped: nothing more of it passes.
+    ended: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Share {
+    datagrams: u32,
+    octets: u32,
+}
+
+/// Datagrams of which not all fragments have come. `M` is what a datagram's addresses become.
+pub(crate) struct Fragments<M> {
+    entries: Slab<Entry<M>>,
+    index: HashMap<Datagram, u32, Key>,
+    by_age: Queue,
+    waiting: Slab<Vec<u8>>,
+    /// Buffers that have been used and will be again.
+    spare: Vec<Vec<u8>>,
+    shares: HashMap<Ipv6Addr, Share, Key>,
+    octets: u32,
+}
+
+impl<M: Copy> Fragments<M> {
+    pub(crate) fn new(key: Key) -> Self {
+        Self {
+            entries: Slab::with_capacity(64),
+            index: HashMap::with_capacity_and_hasher(MOST_DATAGRAMS, key),
+            by_age: Queue::new(),
+            waiting: Slab::with_capacity(64),
+            spare: Vec::new(),
+            shares: HashMap::with_capacity_and_hasher(64, key),
+            octets: 0,
+        }
+    }
+
+    /// Notes a fragment and gives the number of its datagram.
+    ///
+    /// # Errors
+    /// Why the fragment must not pass.
+    pub(crate) fn arrive(&mut self, now: Instant, datagram: Datagram, part: Part) -> Result<u32, Reason> {
+        // RFC 8200, section 4.5: fragments but the last are multiples of eight, and the whole fits 65,535.
+        let start = u32::from(part.offset);
+        let end = u32::try_from(part.length).unwrap_or(u32::MAX).saturating_add(start);
+        if part.length == 0 || end > 65_535 || part.more && !part.length.is_multiple_of(8) {
+            return Err(MALFORMED_TRANSPORT);
+        }
+        let id = match self.index.get(&datagram) {
+            Some(id) => *id,
+            None => self.begin(now, datagram)?,
+        };
+        let Some(entry) = self.entries.get_mut(id) else { return Err(NAT64_FRAGMENT_LIMIT) };
+        if entry.ended {
+            return Err(NAT64_FRAGMENT_OVERLAP);
+        }
+        let beyond = entry.total.is_some_and(|total| end > total || !part.more && end != total);
+        let short = !part.more && entry.seen.end() > end;
+        let added = if beyond || short { Added::Overlap } else { entry.seen.add(start, end) };
+        match added {
+            Added::New => {}
+            // The same octets again: one copy has been dealt with, the network made another.
+            Added::Known => return Err(NAT64_FRAGMENT_OVERLAP),
+            Added::Overlap => {
+                entry.ended = true;
+                self.drop_waiting(id);
+                return Err(NAT64_FRAGMENT_OVERLAP);
+            }
+            Added::TooMany => {
+                self.forget(id);
+                return Err(NAT64_FRAGMENT_LIMIT);
+            }
+        }
+        if !part.more {
+            entry.total = Some(end);
+        }
+        Ok(id)
+    }
+
+    fn begin(&mut self, now: Instant, datagram: Datagram) -> Result<u32, Reason> {
+        let share = self.shares.get(&datagram.src).copied().unwrap_or_default();
+        if self.entries.len() >= MOST_DATAGRAMS || share.datagrams >= MOST_DATAGRAMS_OF_SOURCE {
+            return Err(NAT64_FRAGMENT_LIMIT);
+        }
+        self.shares.entry(datagram.src).or_default().datagrams += 1;
+        let id = self.entries.insert(Entry {
+            datagram,
+            since: now,
+            seen: Ranges::new(),
+            total: None,
+            mapping: None,
+            first: None,
+            waiting: Queue::new(),
+            octets: 0,
+            ended: false,
+        });
+        self.entries.push_back(&mut self.by_age, id);
+        self.index.insert(datagram, id);
+        Ok(id)
+    }
+
+    /// What the first fragment learned.
+    pub(crate) fn mapping(&self, id: u32) -> Option<M> {
+        self.entries.get(id)?.mapping
+    }
+
+    /// Octets of the whole datagram, once its last fragment has come.
+    pub(crate) fn total(&self, id: u32) -> Option<u32> {
+        self.entries.get(id)?.total
+    }
+
+    /// True when the first fragment waits.
+    pub(crate) fn first_waits(&self, id: u32) -> bool {
+        self.entries.get(id).is_some_and(|e| e.first.is_some())
+    }
+
+    pub(crate) fn learn(&mut self, id: u32, mapping: M) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.mapping = Some(mapping);
+        }
+    }
+
+    /// Keeps a copy of a fragment until its time comes.
+    ///
+    /// # Errors
+    /// [`NAT64_FRAGMENT_LIMIT`]; the datagram is forgotten then, since it can never be whole.
+    pub(crate) fn hold(&mut self, id: u32, packet: &[u8], first: bool) -> Result<(), Reason> {
+        let Some(entry) = self.entries.get_mut(id) else { return Err(NAT64_FRAGMENT_LIMIT) };
+        // A packet is shorter than 2^17.
+        let length = packet.len() as u32;
+        let share = self.shares.entry(entry.datagram.src).or_default();
+        if self.octets + length > MOST_OCTETS || share.octets + length > MOST_OCTETS_OF_SOURCE {
+            self.forget(id);
+            return Err(NAT64_FRAGMENT_LIMIT);
+        }
+        share.octets += length;
+        self.octets += length;
+        entry.octets += length;
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(packet);
+        let held = self.waiting.insert(buffer);
+        if first {
+            entry.first = Some(held);
+        } else {
+            self.waiting.push_back(&mut entry.waiting, held);
+        }
+        Ok(())
+    }
+
+    /// Moves one that waits into `out`, the first fragment before the others; false when none is left.
+    pub(crate) fn release(&mut self, id: u32, out: &mut Packet) -> bool {
+        let Some(entry) = self.entries.get_mut(id) else { return false };
+        let held = match entry.first.take() {
+            Some(held) => held,
+            None => {
+                let Some(held) = entry.waiting.first() else { return false };
+                self.waiting.unlink(&mut entry.waiting, held);
+                held
+            }
+        };
+        let Some(buffer) = self.waiting.remove(held) else { return false };
+        let length = buffer.len() as u32;
+        entry.octets = entry.octets.saturating_sub(length);
+        self.octets = self.octets.saturating_sub(length);
+        if let Some(share) = self.shares.get_mut(&entry.datagram.src) {
+            share.octets = share.octets.saturating_sub(length);
+        }
+        out.reset();
+        let fits = out.extend(&buffer);
+        self.spare.push(buffer);
+        fits
+    }
+
+    /// Forgets a datagram that has passed whole.
+    pub(crate) fn finish(&mut self, id: u32) {
+        if self.entries.get(id).is_some_and(|e| e.total.is_some_and(|total| e.seen.is_whole(total))) {
+            self.forget(id);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, id: u32) {
+        self.drop_waiting(id);
+        self.entries.unlink(&mut self.by_age, id);
+        let Some(entry) = self.entries.remove(id) else { return };
+        self.index.remove(&entry.datagram);
+        if let Some(share) = self.shares.get_mut(&entry.datagram.src) {
+            share.datagrams -= 1;
+            if share.datagrams == 0 {
+                self.shares.remove(&entry.datagram.src);
+            }
+        }
+    }
+
+    fn drop_waiting(&mut self, id: u32) {
+        let mut octets = 0;
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        while let Some(held) = entry.first.take().or_else(|| {
+            let held = entry.waiting.first()?;
+            self.waiting.unlink(&mut entry.waiting, held);
+            Some(held)
+        }) {
+            if let Some(buffer) = self.waiting.remove(held) {
+                octets += buffer.len() as u32;
+                self.spare.push(buffer);
+            }
+        }
+        entry.octets = 0;
+        self.octets = self.octets.saturating_sub(octets);
+        if let Some(share) = self.shares.get_mut(&entry.datagram.src) {
+            share.octets = share.octets.saturating_sub(octets);
+        }
+    }
+
+    /// When the oldest datagram is to be given up.
+    pub(crate) fn first_expires(&self, timeout: Duration) -> Option<Instant> {
+        Some(self.entries.get(self.by_age.first()?)?.since + timeout)
+    }
+
+    /// Gives up the oldest datagram if its time has come, and tells how many of its fragments had waited in vain;
+    /// `None` when it is too early.
+    pub(crate) fn expire_one(&mut self, now: Instant, timeout: Duration) -> Option<usize> {
+        let id = self.by_age.first().filter(|_| self.first_expires(timeout).is_some_and(|at| at <= now))?;
+        let before = self.waiting.len();
+        self.forget(id);
+        Some(before - self.waiting.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: Duration = Duration::from_secs(2);
+
+    fn datagram(n: u32) -> Datagram {
+        Datagram { src: Ipv6Addr::LOCALHOST, dst: Ipv6Addr::UNSPECIFIED, identification: n, protocol: 17 }
+    }
+
+    fn part(offset: u16, length: usize, more: bool) -> Part {
+        Part { offset, length, more }
+    }
+
+    fn table() -> Fragments<u8> {
+        Fragments::new(Key::derive(&[5; 32], 0))
+    }
+
+    #[test]
+    fn those_that_wait_come_out_after_the_first_and_the_entry_ends_when_whole() {
+        let mut table = table();
+        let mut out = Packet::new();
+        let id = table.arrive(Instant::ZERO, datagram(1), part(16, 5, false)).unwrap();
+        table.hold(id, &[3], false).unwrap();
+        assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(8, 8, true)), Ok(id));
+        table.hold(id, &[2], false).unwrap();
+        assert_eq!(table.total(id), Some(21));
+        table.arrive(Instant::ZERO, datagram(1), part(0, 8, true)).unwrap();
+        table.hold(id, &[1], true).unwrap();
+        assert!(table.first_waits(id));
+        let mut order = [0; 3];
+        for slot in &mut order {
+            assert!(table.release(id, &mut out));
+            *slot = out.bytes()[0];
+        }
+        assert_eq!(order, [1, 3, 2]);
+        assert!(!table.release(id, &mut out));
+        table.finish(id);
+        assert!(table.entries.len() == 0 && table.shares.is_empty() && table.octets == 0);
+    }
+
+    #[test]
+    fn overlap_ends_the_datagram_and_repetition_does_not() {
+        let mut table = table();
+        let id = table.arrive(Instant::ZERO, datagram(1), part(0, 16, true)).unwrap();
+        assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(0, 16, true)), Err(NAT64_FRAGMENT_OVERLAP));
+        assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(16, 8, true)), Ok(id));
+        table.hold(id, &[0; 9], false).unwrap();
+        assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(8, 24, true)), Err(NAT64_FRAGMENT_OVERLAP));
+        assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(64, 8, false)), Err(NAT64_FRAGMENT_OVERLAP));
+        assert_eq!(table.octets, 0);
+        assert_eq!(table.expire_one(Instant::from_secs(2), TWO), Some(0));
+        assert!(table.arrive(Instant::ZERO, datagram(1), part(64, 8, false)).is_ok());
+    }
+
+    #[test]
+    fn a_second_end_or_octets_behind_the_end_are_overlap() {
+        let mut table = table();
+        table.arrive(Instant::ZERO, datagram(1), part(16, 5, false)).unwrap();
+        assert!(table.arrive(Instant::ZERO, datagram(1), part(24, 8, true)).is_err());
+        table.arrive(Instant::ZERO, datagram(2), part(64, 8, true)).unwrap();
+        assert!(table.arrive(Instant::ZERO, datagram(2), part(16, 5, false)).is_err());
+    }
+
+    #[test]
+    fn impossible_fragments_are_malformed() {
+        let mut table = table();
+        for bad in [part(0, 0, true), part(0, 9, true), part(65_528, 8, false)] {
+            assert_eq!(table.arrive(Instant::ZERO, datagram(1), bad), Err(MALFORMED_TRANSPORT));
+        }
+        assert_eq!(table.entries.len(), 0);
+    }
+
+    #[test]
+    fn one_source_has_only_its_share() {
+        let mut table = table();
+        for n in 0..MOST_DATAGRAMS_OF_SOURCE {
+            assert!(table.arrive(Instant::ZERO, datagram(n), part(8, 8, true)).is_ok());
+        }
+        assert_eq!(table.arrive(Instant::ZERO, datagram(999), part(8, 8, true)), Err(NAT64_FRAGMENT_LIMIT));
+        let other = Datagram { src: Ipv6Addr::UNSPECIFIED, ..datagram(999) };
+        let id = table.arrive(Instant::ZERO, other, part(8, 8, true)).unwrap();
+        for _ in 0..3 {
+            table.hold(id, &[0; 60_000], false).unwrap();
+        }
+        assert_eq!(table.hold(id, &[0; 60_000], false), Err(NAT64_FRAGMENT_LIMIT));
+        assert_eq!(table.octets, 0);
+    }
+}

@@ -1,0 +1,53 @@
+//! Any octets from the IPv4 side, against a NAT64 with bindings of every protocol: no panic, and what is translated is
+//! a whole IPv6 packet from the prefix.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sixgate_nat64::{Config, Inside, Nat64, Outside, PoolEntry, Proto, StaticBinding, Verdict};
+use sixgate_time::{Duration, Instant};
+use sixgate_wire::Packet;
+use sixgate_wire::addr::Prefix64;
+use sixgate_wire::checksum::Sum;
+use sixgate_wire::ipv6::Ipv6;
+
+fuzz_target!(|data: &[u8]| {
+    let prefix = Prefix64::new("2001:db8:64::/96".parse().unwrap()).unwrap();
+    let address = [192, 0, 2, 2].into();
+    let pool = PoolEntry { protocol: None, addresses: "192.0.2.2/32".parse().unwrap(), ports: 1..=300 };
+    let inside = Inside { address: "2001:db8::8".parse().unwrap(), port: 7 };
+    let statics = Proto::ALL.map(|protocol| StaticBinding { protocol, outside: Outside { address, port: 257 }, inside });
+    let config = Config {
+        prefixes: vec![prefix],
+        pool: vec![pool],
+        statics: statics.to_vec(),
+        max_sessions: 8,
+        ..Config::default()
+    };
+    let mut nat = Nat64::new(config, [1; 32]);
+    let mut out = Packet::new();
+    let mut now = Instant::ZERO;
+    let mut rest = data;
+    while let Some(([high, low], behind)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(behind.len());
+        let (bytes, next) = behind.split_at(length);
+        rest = next;
+        let mut packet = Packet::from_slice(bytes);
+        if high & 0x80 == 0 && length >= 20 {
+            let bytes = packet.bytes_mut();
+            let header = usize::from(bytes[0] & 15).clamp(5, 15).min(length / 4);
+            bytes[0] = 0x40 | header as u8;
+            bytes[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+            bytes[16..20].copy_from_slice(&[192, 0, 2, 2]);
+            bytes[10..12].fill(0);
+            let sum = Sum::new().with(&bytes[..header * 4]).finish();
+            bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+        }
+        now = now + Duration::from_millis(u64::from(*low) * 100);
+        if nat.inbound(now, &mut packet, 1500) == Verdict::Translated {
+            let ip = Ipv6::parse(packet.bytes()).unwrap();
+            assert!(ip.bytes().len() == packet.len());
+        }
+        while nat.poll_output(&mut out) {}
+    }
+    nat.handle_timeout(Instant::from_secs(1_000_000));
+});
