@@ -24,9 +24,10 @@ build: setup
 release: setup
 	$(CARGO) build --release --locked -p sixgate
 
-# The lab stays up where a person asked for `sixgate lab`; here it goes again, whatever the demo said.
+# The lab stays up where a person asked for `sixgate lab`; here it goes again, whatever the demo said. Its name keeps it apart
+# from one that somebody has up.
 lab: release
-	status=0; $(RELEASE) lab || status=$$?; $(RELEASE) lab down || status=1; exit $$status
+	status=0; $(RELEASE) lab --name make || status=$$?; $(RELEASE) lab --name make down || status=1; exit $$status
 
 up: release
 	$(RELEASE) lab up

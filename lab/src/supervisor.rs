@@ -3,6 +3,7 @@
 //! It may end in any way at any moment; what it made is removed by the reaper. So there is one way out, and no second clean-up.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufRead, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub(crate) enum Progress {
     Up,
     /// Nothing is there: why.
     Failed { why: String },
+    /// Another supervisor holds a lab of this name, or its reaper still works.
+    Taken,
 }
 
 /// The line with which `up` says that the lab stays when it ends.
@@ -44,7 +47,18 @@ pub(crate) fn supervisor(lab: &str, exe: &str, bare: bool) -> i32 {
     let _ = rustix::process::setsid();
     let kept = Arc::new(AtomicBool::new(false));
     watch_parent(Arc::clone(&kept));
-    match build(lab, Path::new(exe), bare) {
+    let lock = match registry::try_lock(lab) {
+        Ok(Some(lock)) => lock,
+        Ok(None) => {
+            tell(&Progress::Taken);
+            return 1;
+        }
+        Err(error) => {
+            tell(&Progress::Failed { why: error.to_string() });
+            return 1;
+        }
+    };
+    match build(lab, lock, Path::new(exe), bare) {
         Ok(held) => {
             tell(&Progress::Up);
             held.serve()
@@ -91,10 +105,7 @@ struct Held {
     _nodes: Vec<Node>,
 }
 
-fn build(name: &str, exe: &Path, bare: bool) -> Result<Held, LabError> {
-    let Some(lock) = registry::try_lock(name)? else {
-        return Err(LabError::failed(format!("lab '{name}' is already up")));
-    };
+fn build(name: &str, lock: File, exe: &Path, bare: bool) -> Result<Held, LabError> {
     // What a lab that was killed together with its reaper has left.
     registry::clean(name)?;
     registry::create(name)?;
@@ -145,7 +156,7 @@ fn nodes(lab: &str, exe: &Path) -> Result<Vec<(&'static str, Node)>, LabError> {
 }
 
 /// Starts the reaper, and another one whenever it ends: as long as the supervisor lives, there is one.
-fn keep_reaper(lab: &str, lock: std::fs::File) -> Result<(), LabError> {
+fn keep_reaper(lab: &str, lock: File) -> Result<(), LabError> {
     let mut reaper = reaper::start(lab, &lock)?;
     let lab = lab.to_owned();
     thread::spawn(move || {

@@ -80,10 +80,15 @@ fn follow(child: &mut Child, options: &Options, out: &mut dyn Write) -> Result<(
             Ok(Progress::Failed { why }) => {
                 let _ = child.wait();
                 // Nothing may be left when this command says that it failed.
-                if !why.ends_with("is already up") {
-                    down::end(&options.name)?;
-                }
+                down::end(&options.name)?;
                 return Err(LabError::failed(why));
+            }
+            Ok(Progress::Taken) => {
+                let _ = child.wait();
+                let name = &options.name;
+                return Err(LabError::failed(format!(
+                    "lab '{name}' is already up: `sixgate lab --name {name} demo` or `down`, or another name"
+                )));
             }
             Err(_) => {}
         }

@@ -4,7 +4,7 @@
 
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sixgate_e2e::World;
 use sixgate_e2e::world::{binary, lab_command};
@@ -100,6 +100,48 @@ fn when_all_its_own_processes_are_killed_the_next_up_cleans_and_works() {
     assert!(lab_command(name, &["exec", "laptop-01", "--", "ping", "-c1", "203.0.113.10"]).status.success());
     assert!(lab_command(name, &["down"]).status.success());
     assert_eq!(traces(name), "");
+}
+
+#[test]
+fn the_main_job_passes_within_a_minute_and_the_lab_stays_until_it_is_told_to_go() {
+    let _turn = World::turn();
+    let name = "e2e-whole";
+    let start = Instant::now();
+    let done = lab_command(name, &[]);
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    assert!(start.elapsed() < Duration::from_secs(60), "it took {:?}", start.elapsed());
+    for letter in ['a', 'b', 'c', 'd', 'e', 'f'] {
+        assert!(said.contains(&format!(" ✓ ({letter}) ")), "{said}");
+    }
+    assert!(lab_command(name, &["status"]).status.success());
+    assert!(!lab_command(name, &["up"]).status.success(), "a second one of the same name");
+    assert!(lab_command(name, &["status"]).status.success(), "the first one is still there");
+    assert!(lab_command(name, &["down"]).status.success());
+    assert_eq!(traces(name), "");
+}
+
+#[test]
+fn interrupted_in_the_demo_it_leaves_nothing() {
+    let _turn = World::turn();
+    let name = "e2e-demo";
+    let mut whole = Command::new(binary())
+        .args(["lab", "--name", name])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let up = wait_for(Duration::from_secs(30), || is_up(name));
+    assert!(up.is_some(), "the lab did not come up");
+    thread::sleep(Duration::from_millis(700));
+    signal(whole.id(), "-INT");
+    assert_eq!(whole.wait().unwrap().code(), Some(130));
+    assert_eq!(traces(name), "");
+}
+
+fn is_up(name: &str) -> bool {
+    let done = lab_command(name, &["--json", "status"]);
+    String::from_utf8_lossy(&done.stdout).contains("\"up\":true")
 }
 
 #[test]
