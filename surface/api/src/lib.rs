@@ -22,6 +22,7 @@
 
 mod counters;
 mod document;
+pub mod enrol;
 mod isatap;
 mod names;
 mod nat64;
