@@ -1,6 +1,7 @@
 //! `sixgate counters`, before and after.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use sixgate_lab::{Lab, wait_for};
@@ -22,19 +23,30 @@ impl<'a> Counters<'a> {
         Self { lab, node, before: read(lab, node) }
     }
 
-    /// `reason` was counted since then at least once; by how much it rose.
+    /// `reason` was counted since then at least once.
     ///
     /// # Panics
     /// It was not, within three seconds.
     #[track_caller]
-    pub fn rose(&self, reason: &str) -> u64 {
-        let mut rise = 0;
+    pub fn rose(&self, reason: &str) {
+        self.rose_by(reason, 1..=u64::MAX);
+    }
+
+    /// `reason` was counted since then so often.
+    ///
+    /// # Panics
+    /// It was not, within three seconds.
+    #[track_caller]
+    pub fn rose_by(&self, reason: &str, times: RangeInclusive<u64>) {
         let found = wait_for(Duration::from_secs(3), || {
-            rise = value(&read(self.lab, self.node), reason) - value(&self.before, reason);
-            rise > 0
+            times.contains(&(value(&read(self.lab, self.node), reason) - value(&self.before, reason)))
         });
-        assert!(found.is_some(), "{}: {reason} was not counted; what was: {:?}", self.node, self.changed());
-        rise
+        assert!(
+            found.is_some(),
+            "{}: {reason} was not counted {times:?} times; what was: {:?}",
+            self.node,
+            self.changed()
+        );
     }
 
     /// Everything that was counted since then.

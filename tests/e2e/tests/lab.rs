@@ -139,6 +139,34 @@ fn interrupted_in_the_demo_it_leaves_nothing() {
     assert_eq!(traces(name), "");
 }
 
+/// What a lab must not change on the machine: devices, addresses, routes, rules, nft, sysctls, mounts, configuration files.
+fn machine() -> String {
+    let script = "ip -o link; ip -o -4 address; ip route show table all; ip -6 route show table all; ip rule; ip -6 rule\n\
+                  nft list ruleset; sysctl -a --pattern '^net\\.' 2>/dev/null | sort; mount | sort\n\
+                  find /etc /usr/local /var/lib /var/cache /var/log /root/.ssh /root/.bashrc -xdev -type f -printf '%p %s %T@\\n' \
+                  2>/dev/null | grep -E 'sixgate|bind|named|nginx|dropbear|ssh|hosts|resolv|nsswitch|hostname|gai' | sort; hostname";
+    let done = Command::new("sh").args(["-c", script]).output().unwrap();
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+#[test]
+fn nothing_outside_its_namespaces_changes() {
+    let _turn = World::turn();
+    let name = "e2e-apart";
+    let before = machine();
+    assert!(
+        before.contains("/etc/hosts ") && before.contains("net.ipv4.ip_forward"),
+        "the dump has what it is for: {before}"
+    );
+    assert!(lab_command(name, &["up"]).status.success());
+    let during = machine();
+    let new: Vec<&str> = during.lines().filter(|line| !before.lines().any(|other| other == *line)).collect();
+    assert!(new.iter().all(|line| line.contains("/run/netns/sg-e2e-apart-")), "{new:#?}");
+    assert!(lab_command(name, &["down"]).status.success());
+    let after = machine();
+    assert_eq!(sixgate_e2e::dump::difference(&before, &after), Vec::<String>::new());
+}
+
 fn is_up(name: &str) -> bool {
     let done = lab_command(name, &["--json", "status"]);
     String::from_utf8_lossy(&done.stdout).contains("\"up\":true")
