@@ -105,9 +105,10 @@ fn misused(error: &clap::Error) -> Exit {
         return Exit::Good;
     }
     if json {
+        // The paragraph that says what is wrong; usage and hints follow after an empty line.
         let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        return Trouble::usage(line.strip_prefix("error: ").unwrap_or(line)).report(&Out { json: true });
+        let line = text.lines().take_while(|l| !l.is_empty()).map(str::trim).collect::<Vec<_>>().join(" ");
+        return Trouble::usage(line.strip_prefix("error: ").unwrap_or(&line)).report(&Out { json: true });
     }
     crate::print::complain(error.to_string().trim_end());
     Exit::Usage

@@ -83,9 +83,14 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     let section = root.need("client", "{ ... }", report);
     root.finish(report);
     let mut table = section?.table(report)?;
-    let name = table.need("name", "\"laptop-01\"", report).and_then(|n| n.parse(values::name, report));
+    let name = table.need("name", "\"laptop-01\"", report).and_then(|n| n.parse(values::label, report));
     let gateway = table.need("gateway", "[\"https://da.example.com\"]", report);
     let gateway = gateway.map(|n| n.list_of_some(url, report)).unwrap_or_default();
+    for (i, at) in gateway.iter().enumerate() {
+        if gateway[..i].iter().any(|g| g.value == at.value) {
+            at.fault(Rule::Twice, format!("`{}` is listed twice", at.value), "remove one", report);
+        }
+    }
     let mut path = |key, example, report: &mut Report| {
         table.need(key, example, report).and_then(|n| n.parse(values::path, report)).map(|p| base.join(p))
     };
@@ -101,7 +106,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     Some(Client {
         control: header.control,
         state: header.state,
-        name: name?.to_string(),
+        name: name?,
         gateway: gateway.into_iter().map(|g| g.value).collect(),
         ca: ca?,
         cert: cert?,

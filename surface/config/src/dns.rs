@@ -66,7 +66,7 @@ pub(crate) fn read(
     let upstream = read_upstream(&mut table, has_gateway, report);
     let forward = table.take("forward").map(|n| read_forward(&n, report)).unwrap_or_default();
     let allow = match table.take("allow") {
-        Some(n) => n.list(values::ip_prefix, report).into_iter().map(|p| p.value).collect(),
+        Some(n) => n.list_of_some(values::ip_prefix, report).into_iter().map(|p| p.value).collect(),
         None => default_allow(site),
     };
     let block = read_block(&mut table, routes, report);
@@ -96,15 +96,7 @@ fn read_listen(
     report: &mut Report,
 ) -> Vec<SocketAddr> {
     match (table.take("listen"), site) {
-        (Some(node), _) => {
-            let found = node.list_of_some(values::endpoint, report);
-            for (i, at) in found.iter().enumerate() {
-                if found[..i].iter().any(|e| e.value == at.value) {
-                    at.fault(Rule::Twice, format!("{} is listed twice", at.value), "remove one", report);
-                }
-            }
-            found.into_iter().map(|e| e.value).collect()
-        }
+        (Some(node), _) => listeners(&node, report),
         (None, Some(site)) => vec![SocketAddr::new(IpAddr::V6(site.dns64_address()), PORT)],
         // The address comes from [gateway], whose own fault is reported.
         (None, None) if has_gateway => Vec::new(),
@@ -113,6 +105,28 @@ fn read_listen(
             Vec::new()
         }
     }
+}
+
+/// Endpoints to listen at; none may take the address and port of another.
+pub(crate) fn listeners(node: &Node<'_>, report: &mut Report) -> Vec<SocketAddr> {
+    let found = node.list_of_some(values::endpoint, report);
+    for (i, at) in found.iter().enumerate() {
+        let collides = |e: &SocketAddr| {
+            e.port() == at.value.port()
+                && e.is_ipv4() == at.value.is_ipv4()
+                && (e.ip() == at.value.ip() || e.ip().is_unspecified() || at.value.ip().is_unspecified())
+        };
+        if let Some(first) = found[..i].iter().find(|e| collides(&e.value)) {
+            at.fault_beside(
+                Rule::Twice,
+                format!("{} is listened at twice", at.value),
+                "remove one",
+                Some((first.span.clone(), "this takes it already".to_owned())),
+                report,
+            );
+        }
+    }
+    found.into_iter().map(|e| e.value).collect()
 }
 
 fn read_upstream(table: &mut Table<'_>, required: bool, report: &mut Report) -> Vec<SocketAddr> {
@@ -192,20 +206,9 @@ fn read_block(table: &mut Table<'_>, routes: &[DnsName], report: &mut Report) ->
     let mut block = node.table(report)?;
     let zones =
         block.take("zones").map(|n| n.list(values::name, report).into_iter().map(|z| z.value).collect());
-    let given = block.take("labels").map(|n| {
-        let read = |text: &str| {
-            let name = values::name(text)?;
-            if name.as_str().contains('.') {
-                return Err(crate::reader::Complaint::new(
-                    Rule::Name,
-                    format!("`{text}` is more than a label"),
-                    "allowed: one label without dots",
-                ));
-            }
-            Ok(name.as_str().to_owned())
-        };
-        n.list(read, report).into_iter().map(|l| l.value).collect()
-    });
+    let given = block
+        .take("labels")
+        .map(|n| n.list_of_some(values::label, report).into_iter().map(|l| l.value).collect());
     block.finish(report);
     Some(Block {
         zones: zones.unwrap_or_else(|| routes.to_vec()),

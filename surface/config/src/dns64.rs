@@ -104,7 +104,7 @@ pub(crate) fn read(node: &Node<'_>, nat64: Option<Prefix64>, report: &mut Report
     let mut prefixes = Vec::new();
     if let Some(node) = table.take("rule") {
         let rules: Vec<_> =
-            node.items(report).iter().filter_map(|n| rule(n, &mut prefixes, report)).collect();
+            node.tables(report).into_iter().filter_map(|t| rule(t, &mut prefixes, report)).collect();
         if !rules.is_empty() {
             value.rules = rules;
         }
@@ -113,8 +113,11 @@ pub(crate) fn read(node: &Node<'_>, nat64: Option<Prefix64>, report: &mut Report
     Some(Read { value, prefixes })
 }
 
-fn rule(node: &Node<'_>, prefixes: &mut Vec<At<Prefix64>>, report: &mut Report) -> Option<SynthesisRule> {
-    let mut table = node.table(report)?;
+fn rule(
+    mut table: Table<'_>,
+    prefixes: &mut Vec<At<Prefix64>>,
+    report: &mut Report,
+) -> Option<SynthesisRule> {
     let prefix = table.need("prefix", "\"2001:db8:64::/96\"", report);
     let prefix = prefix.and_then(|n| Some(n.at(n.parse(values::prefix64, report)?)));
     let clients =

@@ -165,6 +165,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     between::devices(site_read.as_ref(), nat64.as_ref(), isatap.as_ref(), report);
     if let (Some(policy), Some(node)) = (&given_policy, &policy_node)
         && has_gateway
+        && !report.has_errors()
     {
         between::coverage(policy, node, report);
     }

@@ -89,7 +89,7 @@ pub(crate) fn read(
     let router = table.take("router-lifetime").and_then(|n| n.number(0, 65_535, report)).unwrap_or(0);
     let routes = match table.take("routes") {
         Some(n) => n.items(report).iter().filter_map(|n| route(n, prefix.as_ref(), report)).collect(),
-        None => site.map(|s| vec![default_route(s)]).unwrap_or_default(),
+        None => default_routes(&table, site, has_gateway, report),
     };
     let peers = table.take("peers").map(|n| n.list(unicast, report)).unwrap_or_default();
     let allow = read_allow(&mut table, report);
@@ -178,8 +178,23 @@ fn route(node: &Node<'_>, link: Option<&At<Ipv6Prefix>>, report: &mut Report) ->
     Some(LeasedRoute { prefix: prefix.value, preference, lifetime: lifetime.map_or(ROUTE_LIFETIME, narrow) })
 }
 
-fn default_route(site: &Site) -> LeasedRoute {
-    LeasedRoute { prefix: site.clients(), preference: Preference::Medium, lifetime: ROUTE_LIFETIME }
+fn default_routes(
+    table: &Table<'_>,
+    site: Option<&Site>,
+    has_gateway: bool,
+    report: &mut Report,
+) -> Vec<LeasedRoute> {
+    if !has_gateway {
+        let here = At { value: (), span: table.span.clone(), key: table.join("routes") };
+        let label = "hosts get an address and nowhere to go; add `routes` with the clients' prefix";
+        here.warn(Rule::Nobody, "this router has no routes to offer", label, report);
+    }
+    let route = |site: &Site| LeasedRoute {
+        prefix: site.clients(),
+        preference: Preference::Medium,
+        lifetime: ROUTE_LIFETIME,
+    };
+    site.map(route).into_iter().collect()
 }
 
 fn read_allow(table: &mut Table<'_>, report: &mut Report) -> Vec<Allow> {
@@ -188,11 +203,10 @@ fn read_allow(table: &mut Table<'_>, report: &mut Report) -> Vec<Allow> {
         here.warn(Rule::Nobody, "no host may use ISATAP", "add [[isatap.allow]] with `hosts`", report);
         return Vec::new();
     };
-    node.items(report).iter().filter_map(|n| allow(n, report)).collect()
+    node.tables(report).into_iter().map(|t| allow(t, report)).collect()
 }
 
-fn allow(node: &Node<'_>, report: &mut Report) -> Option<Allow> {
-    let mut table = node.table(report)?;
+fn allow(mut table: Table<'_>, report: &mut Report) -> Allow {
     table.not_yet("ldap-group", "groups from a directory (LDAP)", report);
     let group = table.take("group").and_then(|n| n.parse(word, report));
     let hosts = if table.has("ldap-group") {
@@ -202,7 +216,7 @@ fn allow(node: &Node<'_>, report: &mut Report) -> Option<Allow> {
     };
     let hosts = hosts.map(|n| n.list_of_some(allowed_host, report)).unwrap_or_default();
     table.finish(report);
-    Some(Allow { hosts: hosts.into_iter().map(|h| h.value).collect(), group })
+    Allow { hosts: hosts.into_iter().map(|h| h.value).collect(), group }
 }
 
 fn allowed_host(text: &str) -> Result<AllowedHost, Complaint> {

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::reader::{Node, Table};
+use crate::reader::{At, Node, Table};
 use crate::report::{Report, Rule};
 use crate::values::{self, DnsName};
 
@@ -79,6 +79,11 @@ fn read_registration(table: &mut Table<'_>, base: &Path, report: &mut Report) ->
     let mut update = update.table(report)?;
     let server = update.need("server", "\"10.6.0.53\"", report);
     let server = server.and_then(|n| n.parse(values::endpoint_or(53), report));
+    if !update.has("tsig-file") {
+        let here = At { value: (), span: update.span.clone(), key: update.path.clone() };
+        let label = "anybody who can reach the server could do the same; add `tsig-file`";
+        here.warn(Rule::Unsigned, "updates of the DNS are not signed", label, report);
+    }
     let tsig_file = update.take("tsig-file").and_then(|n| n.parse(values::path, report));
     update.finish(report);
     Some(Registration { zone: zone?, server: server?, tsig_file: tsig_file.map(|p| base.join(p)) })

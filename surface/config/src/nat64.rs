@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, Prefix64};
 
-use crate::reader::{At, Node, Table};
+use crate::reader::{At, Complaint, Node, Table};
 use crate::report::{Report, Rule};
 use crate::values;
 
@@ -205,7 +205,20 @@ pub(crate) fn read(
         value.timeouts = read_timeouts(&timeouts, report).unwrap_or_default();
     }
     table.finish(report);
+    warn_of_well_known(&prefixes, value.well_known_non_global, has_gateway, report);
     Some(Read { value, prefixes, device })
+}
+
+/// RFC 6052, section 3.1: the well-known prefix must not stand for private addresses, which an intranet has.
+fn warn_of_well_known(prefixes: &[At<Prefix64>], lifted: bool, has_gateway: bool, report: &mut Report) {
+    for prefix in prefixes.iter().filter(|p| has_gateway && !lifted && p.value.is_well_known()) {
+        prefix.warn(
+            Rule::PrefixUse,
+            "the well-known prefix does not carry private IPv4 addresses",
+            "an intranet needs a prefix of its own, or `well-known-non-global = true`",
+            report,
+        );
+    }
 }
 
 fn options(table: &mut Table<'_>, value: &mut Nat64, report: &mut Report) {
@@ -240,7 +253,7 @@ fn options(table: &mut Table<'_>, value: &mut Nat64, report: &mut Report) {
     {
         value.max_sessions_per_client = u32::try_from(n).ok().filter(|n| *n != 0);
     }
-    value.source4 = table.take("source4").and_then(|n| n.parse(values::ipv4_address_or_prefix, report));
+    value.source4 = table.take("source4").and_then(|n| n.parse(source4, report));
     value.source6 = table.take("source6").and_then(|n| n.parse(values::ipv6_address_or_prefix, report));
 }
 
@@ -289,6 +302,18 @@ fn read_timeouts(node: &Node<'_>, report: &mut Report) -> Option<Timeouts> {
     }
     table.finish(report);
     Some(timeouts)
+}
+
+fn source4(text: &str) -> Result<Ipv4Prefix, Complaint> {
+    let prefix = values::ipv4_address_or_prefix(text)?;
+    if unusable(prefix.address()) {
+        return Err(Complaint::new(
+            Rule::PrefixUse,
+            format!("`{text}` cannot be a source"),
+            "not allowed: 0.0.0.0/8, loopback, link-local, multicast and above",
+        ));
+    }
+    Ok(prefix)
 }
 
 /// 64:ff9b::/96 (RFC 6052, section 2.1).

@@ -5,7 +5,7 @@ use core::ops::RangeInclusive;
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix};
 
 use crate::isatap::{self, Isatap};
-use crate::reader::{At, Complaint, Node};
+use crate::reader::{At, Complaint, Node, Table};
 use crate::report::{Report, Rule};
 use crate::values::{self, IpPrefix};
 
@@ -62,7 +62,7 @@ pub enum Ports {
 /// Reads `[[policy]]`.
 pub(crate) fn read(node: &Node<'_>, report: &mut Report) -> Policy {
     let rules: Vec<At<PolicyRule>> =
-        node.items(report).iter().filter_map(|n| Some(n.at(rule(n, report)?))).collect();
+        node.tables(report).into_iter().filter_map(|t| rule(t, report)).collect();
     for (i, later) in rules.iter().enumerate() {
         if let Some(earlier) = rules[..i].iter().find(|e| e.value.covers(&later.value)) {
             later.warn(
@@ -143,18 +143,19 @@ impl Ports {
     }
 }
 
-fn rule(node: &Node<'_>, report: &mut Report) -> Option<PolicyRule> {
-    let mut table = node.table(report)?;
+fn rule(mut table: Table<'_>, report: &mut Report) -> Option<At<PolicyRule>> {
+    let (span, key) = (table.span.clone(), table.path.clone());
     let from = table.need("from", "\"clients\"", report).and_then(|n| n.parse(selector, report));
     let to = table.need("to", "\"intranet\"", report).and_then(|n| n.parse(selector, report));
     let ports = table.take("ports").map(|n| n.list_of_some(ports, report)).unwrap_or_default();
     table.finish(report);
-    Some(PolicyRule {
+    let value = PolicyRule {
         from: from?,
         to: to?,
         ports: ports.into_iter().map(|p| p.value).collect(),
-        line: report.line(node.span.start),
-    })
+        line: report.line(span.start),
+    };
+    Some(At { value, span, key })
 }
 
 fn selector(text: &str) -> Result<Selector, Complaint> {
@@ -173,10 +174,8 @@ fn selector(text: &str) -> Result<Selector, Complaint> {
     if text.contains(':') {
         return values::ipv6(text).map(|a| Selector::V6(Ipv6Prefix::containing(a, 128)));
     }
-    if let values::NameOrAddress::Address(core::net::IpAddr::V4(a)) = values::name_or_address(text)
-        .unwrap_or(values::NameOrAddress::Address(core::net::Ipv6Addr::UNSPECIFIED.into()))
-    {
-        return Ok(Selector::V4(Ipv4Prefix::containing(a, 32)));
+    if let Ok(address) = text.parse() {
+        return Ok(Selector::V4(Ipv4Prefix::containing(address, 32)));
     }
     isatap::word(text).map(Selector::Named).map_err(|_| {
         Complaint::new(

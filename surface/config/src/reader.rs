@@ -32,6 +32,8 @@ pub(crate) struct Table<'t> {
     pub(crate) path: String,
     /// Its header, or the braces of an inline table.
     pub(crate) span: Span,
+    /// One of an array of tables.
+    is_element: bool,
     entries: &'t DeTable<'t>,
     allowed: Vec<&'static str>,
     refused: Vec<&'static str>,
@@ -42,6 +44,8 @@ pub(crate) struct Table<'t> {
 pub(crate) struct Node<'t> {
     /// The key, with dots.
     pub(crate) key: String,
+    /// Where the last part of the key begins; a key of the user's may have dots itself.
+    name_at: usize,
     /// Where the value stands; for a table with a header, the header.
     pub(crate) span: Span,
     value: &'t DeValue<'t>,
@@ -49,7 +53,14 @@ pub(crate) struct Node<'t> {
 
 impl<'t> Table<'t> {
     pub(crate) fn root(entries: &'t DeTable<'t>) -> Self {
-        Self { path: String::new(), span: 0..0, entries, allowed: Vec::new(), refused: Vec::new() }
+        Self {
+            path: String::new(),
+            span: 0..0,
+            is_element: false,
+            entries,
+            allowed: Vec::new(),
+            refused: Vec::new(),
+        }
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
@@ -79,7 +90,7 @@ impl<'t> Table<'t> {
 
     /// Says that a required key is missing.
     pub(crate) fn missing(&self, key: &str, example: &str, report: &mut Report) {
-        let place = if self.path.is_empty() { "this file".to_owned() } else { format!("[{}]", self.path) };
+        let place = self.place();
         report.add(Fault {
             severity: Severity::Error,
             rule: Rule::MissingKey,
@@ -116,19 +127,26 @@ impl<'t> Table<'t> {
             if self.allowed.contains(&text) || self.refused.contains(&text) {
                 continue;
             }
-            let place = if self.path.is_empty() { String::new() } else { format!(" in [{}]", self.path) };
+            let place = self.place();
             let near = nearest(text, &self.allowed);
             report.add(Fault {
                 severity: Severity::Error,
                 rule: Rule::UnknownKey,
                 key: self.join(text),
-                title: format!("unknown key `{text}`{place}"),
+                title: format!("unknown key `{text}` in {place}"),
                 span: name.span(),
-                label: near
-                    .map_or_else(|| "not a key of sixgate".to_owned(), |n| format!("did you mean `{n}`?")),
+                label: near.map_or_else(|| "not a key here".to_owned(), |n| format!("did you mean `{n}`?")),
                 also: Vec::new(),
                 help: Some(format!("allowed here: {}", self.allowed.join(", "))),
             });
+        }
+    }
+
+    fn place(&self) -> String {
+        match (self.path.is_empty(), self.is_element) {
+            (true, _) => "this file".to_owned(),
+            (false, false) => format!("[{}]", self.path),
+            (false, true) => format!("[[{}]]", self.path),
         }
     }
 
@@ -142,7 +160,9 @@ impl<'t> Table<'t> {
 
     fn node(&self, name: &Spanned<toml::de::DeString<'t>>, value: &'t Spanned<DeValue<'t>>) -> Node<'t> {
         // A table written with a header has the header's place; one written inline, and any other value, its own.
-        Node { key: self.join(name.get_ref()), span: value.span(), value: value.get_ref() }
+        let key = self.join(name.get_ref());
+        let name_at = key.len() - name.get_ref().len();
+        Node { key, name_at, span: value.span(), value: value.get_ref() }
     }
 }
 
@@ -240,8 +260,26 @@ impl<'t> Node<'t> {
         };
         array
             .iter()
-            .map(|item| Node { key: self.key.clone(), span: item.span(), value: item.get_ref() })
+            .map(|item| Node {
+                key: self.key.clone(),
+                name_at: self.name_at,
+                span: item.span(),
+                value: item.get_ref(),
+            })
             .collect()
+    }
+
+    /// The tables of an array of tables.
+    pub(crate) fn tables(&self, report: &mut Report) -> Vec<Table<'t>> {
+        if self.value.as_table().is_some() {
+            let key = &self.key;
+            let name = self.name();
+            let label = format!("allowed: [[{key}]], with double brackets");
+            self.fault(Rule::Type, format!("`{name}` is a list of tables"), label, report);
+            return Vec::new();
+        }
+        let tables = self.items(report).into_iter().filter_map(|item| item.table(report));
+        tables.map(|table| Table { is_element: true, ..table }).collect()
     }
 
     /// The elements of a list, each read by `read`; elements with a fault are left out.
@@ -280,6 +318,7 @@ impl<'t> Node<'t> {
         Some(Table {
             path: self.key.clone(),
             span: self.span.clone(),
+            is_element: false,
             entries,
             allowed: Vec::new(),
             refused: Vec::new(),
@@ -307,7 +346,7 @@ impl<'t> Node<'t> {
 
     /// The last part of the key.
     pub(crate) fn name(&self) -> &str {
-        self.key.rsplit('.').next().unwrap_or(&self.key)
+        self.key.get(self.name_at..).unwrap_or(&self.key)
     }
 
     fn wrong_type(&self, wanted: &str, report: &mut Report) {

@@ -58,21 +58,30 @@ pub struct Finding {
     pub help: Option<String>,
 }
 
+/// Faults that are told; a file with more is something else than a configuration.
+const MOST_FAULTS: usize = 200;
+
 /// All faults of one file, in the order of their places.
 #[derive(Clone, Debug)]
 pub struct Report {
     file: PathBuf,
     text: String,
     faults: Vec<Fault>,
+    /// An error was left out because there are too many faults.
+    more: bool,
 }
 
 impl Report {
     pub(crate) fn new(file: &Path, text: &str) -> Self {
-        Self { file: file.to_path_buf(), text: text.to_owned(), faults: Vec::new() }
+        Self { file: file.to_path_buf(), text: text.to_owned(), faults: Vec::new(), more: false }
     }
 
     pub(crate) fn add(&mut self, fault: Fault) {
-        self.faults.push(fault);
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(fault);
+        } else {
+            self.more |= fault.severity == Severity::Error;
+        }
     }
 
     pub(crate) fn sort(&mut self) {
@@ -87,7 +96,7 @@ impl Report {
     /// True when something in the file keeps it from being used.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.faults.iter().any(|f| f.severity == Severity::Error)
+        self.more || self.faults.iter().any(|f| f.severity == Severity::Error)
     }
 
     /// True when there is nothing to say.

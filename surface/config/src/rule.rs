@@ -61,6 +61,7 @@ rules! {
     Unreachable "unreachable" "every policy rule can match something";
     Uncovered "uncovered" "clients may open connections to the intranet";
     Nobody "nobody" "somebody is served";
+    Unsigned "unsigned" "updates of the DNS are signed";
     NotTranslated "not-translated" "addresses that DNS64 makes lead to a NAT64 here";
 }
 

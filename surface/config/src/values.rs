@@ -236,6 +236,19 @@ pub(crate) fn name(text: &str) -> Result<DnsName, Complaint> {
     Ok(DnsName(bare.to_ascii_lowercase()))
 }
 
+/// A name of one label, as clients have.
+pub(crate) fn label(text: &str) -> Result<String, Complaint> {
+    let name = name(text)?;
+    if name.as_str().contains('.') {
+        return Err(Complaint::new(
+            Rule::Name,
+            format!("`{text}` is more than one label"),
+            "allowed: one label without dots, like laptop-01",
+        ));
+    }
+    Ok(name.as_str().to_owned())
+}
+
 pub(crate) fn name_or_address(text: &str) -> Result<NameOrAddress, Complaint> {
     if let Ok(address) = text.parse() {
         return Ok(NameOrAddress::Address(address));

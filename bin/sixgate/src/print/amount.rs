@@ -38,7 +38,7 @@ pub(crate) fn octets(n: u64) -> String {
 
 fn seconds_between(from: Timestamp, to: Timestamp) -> u64 {
     // Clocks of this process and of the daemon are one; a negative span is rounding.
-    u64::try_from(to.as_second() - from.as_second()).unwrap_or(0)
+    u64::try_from((to.as_millisecond() - from.as_millisecond() + 500) / 1000).unwrap_or(0)
 }
 
 #[cfg(test)]

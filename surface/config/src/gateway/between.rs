@@ -1,6 +1,6 @@
 //! Checks between sections: what rests on what, prefixes and devices that collide, a policy with a hole.
 
-use sixgate_wire::addr::Ipv6Prefix;
+use sixgate_wire::addr::{Ipv6Prefix, Prefix64};
 
 use super::SiteRead;
 use crate::policy::Policy;
@@ -41,6 +41,9 @@ pub(super) fn needs(sections: &Sections<'_, '_>, report: &mut Report) {
             report,
         );
     }
+    if let (Some(gateway), None) = (sections.gateway, sections.transports) {
+        gateway.at(()).warn(Rule::Nobody, "no client can come in", "add [transports.ip-https]", report);
+    }
     if let Some(gateway) = sections.gateway
         && sections.dns.is_none()
     {
@@ -59,6 +62,27 @@ struct Use {
     at: At<Ipv6Prefix>,
 }
 
+const NAT64: &str = "a NAT64 prefix";
+
+/// What `[gateway]` and the sections give to each use; derived values have the place of `gateway.prefix`.
+fn uses(site: Option<&SiteRead>, nat64: Option<&nat64::Read>, isatap: Option<&isatap::Read>) -> Vec<Use> {
+    let mut uses = Vec::new();
+    let derived =
+        |site: &SiteRead, value| At { value, span: site.prefix.span.clone(), key: site.prefix.key.clone() };
+    if let Some(site) = site {
+        uses.push(Use { what: "the clients' prefix", at: derived(site, site.value.clients()) });
+        let dns = Ipv6Prefix::containing(site.value.dns64_address(), 128);
+        uses.push(Use { what: "the gateway's DNS address", at: derived(site, dns) });
+    }
+    uses.extend(isatap.map(|i| Use { what: "the ISATAP prefix", at: i.prefix.clone() }));
+    match (nat64.map(|n| n.prefixes.as_slice()).filter(|p| !p.is_empty()), site) {
+        (Some(given), _) => uses.extend(given.iter().map(|p| Use { what: NAT64, at: plain(p) })),
+        (None, Some(site)) => uses.push(Use { what: NAT64, at: derived(site, site.value.nat64().prefix()) }),
+        (None, None) => {}
+    }
+    uses
+}
+
 pub(super) fn prefixes(
     site: Option<&SiteRead>,
     nat64: Option<&nat64::Read>,
@@ -66,54 +90,23 @@ pub(super) fn prefixes(
     isatap: Option<&isatap::Read>,
     report: &mut Report,
 ) {
-    let mut uses = Vec::new();
-    if let Some(site) = site {
-        let at = |value| At { value, span: site.prefix.span.clone(), key: site.prefix.key.clone() };
-        uses.push(Use { what: "the clients' prefix", at: at(site.value.clients()) });
-        let dns = Ipv6Prefix::containing(site.value.dns64_address(), 128);
-        uses.push(Use { what: "the gateway's DNS address", at: at(dns) });
-    }
-    uses.extend(isatap.map(|i| Use { what: "the ISATAP prefix", at: i.prefix.clone() }));
-    let translated = |p: &At<sixgate_wire::addr::Prefix64>| At {
-        value: p.value.prefix(),
-        span: p.span.clone(),
-        key: p.key.clone(),
-    };
-    let nat64_prefixes = nat64.map_or(&[][..], |n| n.prefixes.as_slice());
-    uses.extend(nat64_prefixes.iter().map(|p| Use { what: "a NAT64 prefix", at: translated(p) }));
+    let uses = uses(site, nat64, isatap);
     for (i, later) in uses.iter().enumerate() {
         for earlier in &uses[..i] {
-            collide(later, earlier, report);
+            // Two derived values cannot collide, and have one place.
+            if later.at.span != earlier.at.span {
+                collide(later, earlier, report);
+            }
         }
     }
     // The prefix of a DNS64 rule is usually the NAT64's own; only the other uses are against it.
+    let translates = uses.iter().any(|u| u.what == NAT64);
     for prefix in dns64.map_or(&[][..], |d| d.prefixes.as_slice()) {
-        let synthesised = Use { what: "a DNS64 prefix", at: translated(prefix) };
-        for other in uses.iter().filter(|u| u.what != "a NAT64 prefix") {
+        let synthesised = Use { what: "a DNS64 prefix", at: plain(prefix) };
+        for other in uses.iter().filter(|u| u.what != NAT64) {
             collide(&synthesised, other, report);
         }
-    }
-    if let (Some(dns64), Some(nat64)) = (dns64, nat64) {
-        untranslated(dns64, nat64, report);
-    }
-}
-
-fn collide(later: &Use, earlier: &Use, report: &mut Report) {
-    if !later.at.value.overlaps(earlier.at.value) {
-        return;
-    }
-    later.at.fault_beside(
-        Rule::Overlap,
-        format!("{} and {} overlap", later.what, earlier.what),
-        format!("{} has addresses in common with {}", later.at.value, earlier.at.value),
-        Some((earlier.at.span.clone(), format!("{} comes from here", earlier.what))),
-        report,
-    );
-}
-
-fn untranslated(dns64: &dns64::Read, nat64: &nat64::Read, report: &mut Report) {
-    for prefix in &dns64.prefixes {
-        if !nat64.value.prefixes.contains(&prefix.value) {
+        if translates && !uses.iter().any(|u| u.what == NAT64 && u.at.value == prefix.value.prefix()) {
             prefix.warn(
                 Rule::NotTranslated,
                 "the NAT64 of this file does not translate this prefix",
@@ -122,6 +115,28 @@ fn untranslated(dns64: &dns64::Read, nat64: &nat64::Read, report: &mut Report) {
             );
         }
     }
+}
+
+fn plain(prefix: &At<Prefix64>) -> At<Ipv6Prefix> {
+    At { value: prefix.value.prefix(), span: prefix.span.clone(), key: prefix.key.clone() }
+}
+
+fn collide(later: &Use, earlier: &Use, report: &mut Report) {
+    if !later.at.value.overlaps(earlier.at.value) {
+        return;
+    }
+    let title = if later.what == earlier.what {
+        "two prefixes of the same use overlap".to_owned()
+    } else {
+        format!("{} and {} overlap", later.what, earlier.what)
+    };
+    later.at.fault_beside(
+        Rule::Overlap,
+        title,
+        format!("{} has addresses in common with {}", later.at.value, earlier.at.value),
+        Some((earlier.at.span.clone(), format!("{} comes from here", earlier.what))),
+        report,
+    );
 }
 
 pub(super) fn devices(

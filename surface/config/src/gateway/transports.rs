@@ -1,9 +1,9 @@
 //! `[transports]`: ways for clients to come in.
 
 use super::{IpHttps, any_https};
+use crate::dns;
 use crate::reader::Node;
-use crate::report::{Report, Rule};
-use crate::values;
+use crate::report::Report;
 
 pub(super) fn read(node: &Node<'_>, report: &mut Report) -> Option<IpHttps> {
     let mut table = node.table(report)?;
@@ -26,15 +26,7 @@ fn read_ip_https(node: &Node<'_>, report: &mut Report) -> Option<IpHttps> {
     }
     let mut table = node.table(report)?;
     let listen = match table.take("listen") {
-        Some(node) => {
-            let found = node.list_of_some(values::endpoint, report);
-            for (i, at) in found.iter().enumerate() {
-                if found[..i].iter().any(|e| e.value == at.value) {
-                    at.fault(Rule::Twice, format!("{} is listed twice", at.value), "remove one", report);
-                }
-            }
-            found.into_iter().map(|e| e.value).collect()
-        }
+        Some(node) => dns::listeners(&node, report),
         None => any_https(),
     };
     table.finish(report);

@@ -10,6 +10,9 @@ use crate::reader::{At, Complaint, Table};
 use crate::report::{Report, Rule};
 use crate::values;
 
+/// Every address of a pool has tables of ports; this many are more than any machine's sessions need.
+const SHORTEST: u8 = 16;
+
 pub(super) fn read(table: &mut Table<'_>, derivable: bool, report: &mut Report) -> Vec<At<PoolEntry>> {
     let Some(node) = table.take("pool") else {
         if !derivable {
@@ -40,10 +43,6 @@ fn entry(text: &str) -> Result<PoolEntry, Complaint> {
         }
         _ => (None, text),
     };
-    let (addresses, ports) = match rest.split_once(':') {
-        Some((addresses, ports)) => (addresses, Some(values::ports(ports)?)),
-        None => (rest, None),
-    };
     if rest.matches(':').count() > 1 {
         return Err(Complaint::new(
             Rule::PoolEntry,
@@ -51,12 +50,23 @@ fn entry(text: &str) -> Result<PoolEntry, Complaint> {
             "the pool is IPv4; allowed: [proto/]address-or-prefix[:ports]",
         ));
     }
+    let (addresses, ports) = match rest.split_once(':') {
+        Some((addresses, ports)) => (addresses, Some(values::ports(ports)?)),
+        None => (rest, None),
+    };
     let prefix = values::ipv4_address_or_prefix(addresses)?;
     if unusable(prefix.address()) || unusable(last(prefix)) {
         return Err(Complaint::new(
             Rule::PrefixUse,
             format!("`{addresses}` cannot be a pool"),
             "not allowed: 0.0.0.0/8, loopback, link-local, multicast and above",
+        ));
+    }
+    if prefix.length() < SHORTEST {
+        return Err(Complaint::new(
+            Rule::PrefixLength,
+            format!("`{addresses}` is too large for a pool"),
+            format!("allowed: lengths {SHORTEST} to 32"),
         ));
     }
     Ok(PoolEntry {

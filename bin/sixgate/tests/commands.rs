@@ -1,0 +1,511 @@
+//! Commands that ask a daemon: the exact text for its answers, the JSON form, the exit codes.
+//!
+//! The daemon is a control socket with answers that do not change, made of the types that real daemons use.
+
+#![allow(clippy::unwrap_used)]
+
+mod run;
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use run::{Folder, Run, sixgate};
+use serde_json::{Value, json};
+use sixgate_api::{
+    Answer, Binding, Client, ClientState, ClientStatus, Component, ComponentState, Counters, Document,
+    Explanation, GatewayStatus, HostState, HostStatus, IsatapHost, IsatapHosts, Nat64Bib, NewToken, Nrpt,
+    NrptRule, Revoked, Route, RouterLink, Status, Steering, Step, Timestamp, Who, path,
+};
+use sixgate_io_control::{Handler, Request, Response, Server};
+
+fn seconds_ago(seconds: i64) -> Timestamp {
+    // Half a second later, so that a test that runs slowly reads the same whole number for a while.
+    let now = Timestamp::now().as_millisecond() + 500;
+    Timestamp::from_millisecond(now - seconds * 1000).unwrap()
+}
+
+/// Which daemon answers.
+#[derive(Clone, Copy)]
+enum Daemon {
+    Gateway,
+    Client,
+    Host,
+}
+
+impl Handler for Daemon {
+    async fn handle(&self, request: Request) -> Response {
+        answer(*self, &request).map_or_else(|| Response::not_found(&request.path), Response::ok)
+    }
+}
+
+fn document(body: impl serde::Serialize) -> Value {
+    Document::new(body).to_value()
+}
+
+fn answer(daemon: Daemon, request: &Request) -> Option<Value> {
+    let address = |text: &str| text.parse().unwrap();
+    Some(match request.path.as_str() {
+        path::STATUS => document(status(daemon)),
+        path::WHO => document(Who {
+            clients: vec![Client {
+                name: "laptop-01".to_owned(),
+                user: Some("ana".to_owned()),
+                groups: vec!["staff".to_owned()],
+                address: address("fd6a:7e00:cafe:1:5d3c:91ff:2ab0:7e14"),
+                via: "ip-https".to_owned(),
+                from: "198.51.100.7".parse().unwrap(),
+                from_port: 40_000,
+                rtt_us: Some(23_400),
+                since: seconds_ago(60),
+                rx_bytes: 12_345,
+                tx_bytes: 999,
+                last: Some(seconds_ago(1)),
+            }],
+            enrolled: 2,
+            isatap_hosts: 1,
+        }),
+        path::COUNTERS => document(Counters {
+            counters: [("isatap-host-not-allowed".to_owned(), 4), ("malformed-ipv6".to_owned(), 12)].into(),
+        }),
+        path::TOKENS => document(NewToken {
+            token: "sgt-ABCD".to_owned(),
+            url: "https://da.example.com".to_owned(),
+            name: request.body["name"].as_str()?.to_owned(),
+            user: request.body["user"].as_str().map(str::to_owned),
+            expires: seconds_ago(-request.body["ttl"].as_i64()?),
+        }),
+        path::TOKEN_REVOKE => document(Revoked { revoked: u64::from(request.body["name"] == "laptop-01") }),
+        path::ISATAP_HOSTS => document(IsatapHosts { hosts: hosts() }),
+        path::NAT64_BIB => document(Nat64Bib {
+            bib: vec![Binding {
+                proto: "tcp".to_owned(),
+                inside: "[2001:db8::8]:443".parse().unwrap(),
+                outside: "192.0.2.2:443".parse().unwrap(),
+                is_static: true,
+            }],
+        }),
+        path::DNS64_EXPLAIN => document(Explanation {
+            name: request.body["name"].as_str()?.to_owned(),
+            steps: vec![Step { step: "A".to_owned(), text: "10.6.0.30, ttl 300".to_owned() }],
+            rcode: "NOERROR".to_owned(),
+            answers: vec![Answer {
+                address: address("fd6a:7e00:cafe:7777::a06:1e"),
+                ttl: 300,
+                synthesised: true,
+            }],
+        }),
+        path::NRPT => document(Nrpt {
+            active: true,
+            by: Some("resolv.conf".to_owned()),
+            rules: vec![NrptRule {
+                suffix: "corp.example".to_owned(),
+                route: Route::Tunnel,
+                servers: vec!["[fd6a:7e00:cafe:3333::1]:53".parse().unwrap()],
+            }],
+        }),
+        path::NRPT_TEST => document(Steering {
+            name: request.body["name"].as_str()?.to_owned(),
+            route: Route::Local,
+            rule: None,
+            servers: Vec::new(),
+        }),
+        _ => return None,
+    })
+}
+
+fn status(daemon: Daemon) -> Status {
+    let component = |name: &str, state, detail: &str| Component {
+        component: name.to_owned(),
+        state,
+        since: (state != ComponentState::Disabled).then(|| seconds_ago(3)),
+        detail: detail.to_owned(),
+    };
+    match daemon {
+        Daemon::Gateway => Status::Gateway(GatewayStatus {
+            name: "gw".to_owned(),
+            version: "0.1.0".to_owned(),
+            since: seconds_ago(3),
+            components: vec![
+                component("ip-https", ComponentState::Ok, "0.0.0.0:443, 0 clients"),
+                component("isatap", ComponentState::Disabled, ""),
+            ],
+        }),
+        Daemon::Client => Status::Client(ClientStatus {
+            name: "laptop-01".to_owned(),
+            version: "0.1.0".to_owned(),
+            state: ClientState::Connected,
+            since: seconds_ago(48),
+            reason: None,
+            via: Some("ip-https".to_owned()),
+            gateway: Some("https://da.example.com".to_owned()),
+            gateway_address: Some("203.0.113.10".parse().unwrap()),
+            addresses: vec!["fd6a:7e00:cafe:1::2".parse().unwrap()],
+            routes: vec!["fd6a:7e00:cafe:7777::/96".to_owned()],
+            names: vec!["corp.example".to_owned()],
+            name_servers: Vec::new(),
+            mtu: Some(1280),
+            rtt_us: Some(40_000),
+            congestion_control: Some("bbr".to_owned()),
+            rx_bytes: 5,
+            tx_bytes: 6,
+        }),
+        Daemon::Host => Status::Host(HostStatus {
+            version: "0.1.0".to_owned(),
+            since: seconds_ago(3),
+            device: "isatap0".to_owned(),
+            interface: Some("eth0".to_owned()),
+            ipv4: Some("10.6.8.20".parse().unwrap()),
+            isatap: vec![RouterLink {
+                router: "10.6.0.1".parse().unwrap(),
+                address: Some("fd6a:7e00:cafe:2:0:5efe:a06:814".parse().unwrap()),
+                state: "up".to_owned(),
+                reason: None,
+            }],
+            routes: vec!["fd6a:7e00:cafe:1::/64".to_owned()],
+        }),
+    }
+}
+
+fn hosts() -> Vec<IsatapHost> {
+    let host = |name: Option<&str>, ipv4: &str, state, reason: Option<&str>| IsatapHost {
+        name: name.map(str::to_owned),
+        ipv4: ipv4.parse().unwrap(),
+        address: (state == HostState::Served).then(|| "fd6a:7e00:cafe:2:0:5efe:a06:814".parse().unwrap()),
+        rule: (state == HostState::Served).then(|| "helpdesk".to_owned()),
+        first_rs: Some(seconds_ago(100)),
+        last_rs: Some(seconds_ago(12)),
+        state,
+        reason: reason.map(str::to_owned),
+        rx_bytes: 10,
+        tx_bytes: 20,
+    };
+    vec![
+        host(Some("helpdesk-01"), "10.6.8.20", HostState::Served, None),
+        host(None, "10.6.8.77", HostState::Refused, Some("isatap-host-not-allowed")),
+    ]
+}
+
+/// A daemon at a socket of its own.
+struct Fake {
+    folder: Folder,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Fake {
+    fn start(name: &str, daemon: Daemon) -> Self {
+        let folder = Folder::new(name);
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let socket = folder.path().join("control.sock");
+        let server = runtime.block_on(async { Server::bind(&socket, 0o600).unwrap() });
+        runtime.spawn(server.serve(daemon));
+        Self { folder, _runtime: runtime }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("control.sock")
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Run {
+        let socket = self.socket();
+        let mut all = arguments.to_vec();
+        all.extend(["--socket", socket.to_str().unwrap()]);
+        sixgate(&all).run()
+    }
+
+    fn text(&self, arguments: &[&str]) -> String {
+        let run = self.ask(arguments);
+        assert_eq!((run.code, run.error.as_str()), (0, ""), "{arguments:?}");
+        run.output
+    }
+}
+
+/// Every command that asks a daemon.
+const ASKING: [&[&str]; 14] = [
+    &["status"],
+    &["who"],
+    &["counters"],
+    &["token", "add", "laptop-01"],
+    &["token", "list"],
+    &["token", "revoke", "laptop-01"],
+    &["client", "add", "laptop-01"],
+    &["isatap", "hosts"],
+    &["nat64", "sessions"],
+    &["nat64", "bib"],
+    &["nat64", "pools"],
+    &["dns64", "explain", "files.corp.example"],
+    &["nrpt", "show"],
+    &["nrpt", "test", "files.corp.example"],
+];
+
+#[test]
+fn status_of_each_role() {
+    let gateway = Fake::start("gateway", Daemon::Gateway);
+    assert_eq!(
+        gateway.text(&["status"]),
+        "gateway gw · up 3 s · healthy\n  \
+         component  state     since  detail\n  \
+         ip-https   ok        3 s    0.0.0.0:443, 0 clients\n  \
+         isatap     disabled  -\n"
+    );
+    let client = Fake::start("client", Daemon::Client);
+    assert_eq!(
+        client.text(&["status"]),
+        "laptop-01 · connected 48 s · ip-https to https://da.example.com (203.0.113.10) · rtt 40.0 ms · MTU 1280\n  \
+         my address   fd6a:7e00:cafe:1::2\n  \
+         names        *.corp.example go through the tunnel; everything else stays local\n  \
+         routes       fd6a:7e00:cafe:7777::/96\n  \
+         traffic      5 in / 6 out\n  \
+         congestion   bbr\n"
+    );
+    let host = Fake::start("host", Daemon::Host);
+    assert_eq!(
+        host.text(&["status"]),
+        "ISATAP host · up 3 s · eth0 10.6.8.20 · isatap0\n  \
+         router    address                               state  reason\n  \
+         10.6.0.1  fd6a:7e00:cafe:2:0:5efe:10.6.8.20     up\n  \
+         routes: fd6a:7e00:cafe:1::/64\n"
+            .replace(
+                "address                               state",
+                "address                            state"
+            )
+            .replace("10.6.8.20     up", "10.6.8.20  up")
+    );
+    let json = host.ask(&["status", "--json"]).json();
+    assert_eq!(json["isatap"][0]["router"], "10.6.0.1");
+    assert_eq!(json["role"], "host");
+}
+
+#[test]
+fn who_counters_and_hosts_are_tables() {
+    let fake = Fake::start("tables", Daemon::Gateway);
+    assert_eq!(
+        fake.text(&["who"]),
+        "client     user  address                               via       from          rtt      since  in/out        last\n\
+         laptop-01  ana   fd6a:7e00:cafe:1:5d3c:91ff:2ab0:7e14  ip-https  198.51.100.7  23.4 ms  60 s   12 k / 999    1 s ago\n\
+         1 connected, 2 enrolled, 1 ISATAP hosts\n"
+            .replace("in/out        last", "in/out      last")
+            .replace("12 k / 999    1 s", "12 k / 999  1 s")
+    );
+    assert_eq!(fake.ask(&["who", "laptop-09"]).code, 1);
+    assert_eq!(
+        fake.text(&["counters"]),
+        "reason                   count  what\n\
+         isatap-host-not-allowed  4      host is not allowed to use ISATAP\n\
+         malformed-ipv6           12     IPv6 header missing, cut short or of another version\n"
+    );
+    assert_eq!(
+        fake.text(&["isatap", "hosts"]),
+        "host         IPv4       ISATAP address                     by        first seen  last RS  in/out   state\n\
+         helpdesk-01  10.6.8.20  fd6a:7e00:cafe:2:0:5efe:10.6.8.20  helpdesk  100 s       12 s     10 / 20  served\n\
+         (unknown)    10.6.8.77  -                                  -         100 s       12 s     10 / 20  refused: isatap-host-not-allowed\n\
+         1 served, 1 refused\n"
+    );
+    assert_eq!(
+        fake.text(&["nat64", "bib"]),
+        "proto  inside             outside        kind\n\
+         tcp    [2001:db8::8]:443  192.0.2.2:443  static\n\
+         1 bindings\n"
+    );
+    let who = fake.ask(&["who", "--json"]).json();
+    assert_eq!(who["clients"][0]["from"], "198.51.100.7");
+    assert_eq!(who["schema"], 1);
+}
+
+#[test]
+fn tokens_are_shown_once_and_taken_back() {
+    let fake = Fake::start("tokens", Daemon::Gateway);
+    let expected = "Token for laptop-01 (user ana), valid once, 24 h. It is shown only now.\n  \
+                    sixgate join https://da.example.com sgt-ABCD\n";
+    assert_eq!(fake.text(&["token", "add", "laptop-01", "--user", "ana", "--ttl", "24h"]), expected);
+    assert_eq!(fake.text(&["client", "add", "laptop-01", "--user", "ana"]), expected);
+    let json = fake.ask(&["token", "add", "laptop-01", "--group", "a", "--group", "b", "--json"]).json();
+    assert_eq!((&json["token"], &json["url"]), (&json!("sgt-ABCD"), &json!("https://da.example.com")));
+    assert_eq!(fake.text(&["token", "revoke", "laptop-01"]), "1 token revoked\n");
+    let none = fake.ask(&["token", "revoke", "laptop-09"]);
+    assert_eq!(none.code, 1, "{none:?}");
+}
+
+#[test]
+fn names_are_explained() {
+    let fake = Fake::start("names", Daemon::Gateway);
+    assert_eq!(
+        fake.text(&["dns64", "explain", "files.corp.example."]),
+        "files.corp.example\n  A      10.6.0.30, ttl 300\n  answer AAAA fd6a:7e00:cafe:7777::10.6.0.30, ttl 300\n"
+    );
+    assert_eq!(
+        fake.text(&["nrpt", "show"]),
+        "active, by resolv.conf\n  names          go      ask\n  .corp.example  tunnel  fd6a:7e00:cafe:3333::1\n"
+    );
+    assert_eq!(
+        fake.text(&["nrpt", "test", "www.example.net"]),
+        "www.example.net: local (no rule fits), asks the local network's resolver\n"
+    );
+}
+
+#[test]
+fn a_call_that_the_daemon_does_not_have_is_a_failure_with_its_code() {
+    let fake = Fake::start("no-call", Daemon::Gateway);
+    let run = fake.ask(&["nat64", "pools"]);
+    assert_eq!((run.code, run.error.as_str()), (1, "sixgate: this daemon has no call /v1/nat64/pools\n"));
+    let run = fake.ask(&["nat64", "pools", "--json"]);
+    assert_eq!((run.code, run.json()["error"]["code"].clone()), (1, json!("no-such-call")));
+}
+
+#[test]
+fn without_a_daemon_every_command_that_asks_exits_3_and_says_where() {
+    for arguments in ASKING {
+        let mut all = arguments.to_vec();
+        all.extend(["--socket", "/nonexistent/control.sock"]);
+        let run = sixgate(&all).run();
+        assert_eq!(run.code, 3, "{arguments:?}");
+        assert_eq!(run.output, "");
+        assert!(
+            run.error.starts_with("sixgate: no daemon answers at /nonexistent/control.sock: "),
+            "{run:?}"
+        );
+        assert_eq!(run.error.lines().count(), 1);
+        all.push("--json");
+        let run = sixgate(&all).run();
+        assert_eq!((run.code, run.error.as_str()), (3, ""), "{arguments:?}");
+        let json = run.json();
+        assert_eq!((&json["schema"], &json["error"]["code"]), (&json!(1), &json!("daemon-not-reachable")));
+    }
+}
+
+#[test]
+fn a_misused_command_line_exits_2() {
+    for arguments in [
+        &["frobnicate"][..],
+        &["check"],
+        &["token"],
+        &["token", "add"],
+        &["token", "add", "x", "--ttl", "soon"],
+        &["status", "--frob"],
+        &["nat64", "address", "10.6.0"],
+        &["isatap", "join"],
+        &["isatap", "join", "isatap.corp.example"],
+        &["lab", "exec", "laptop-01"],
+    ] {
+        let run = sixgate(arguments).run();
+        assert_eq!((run.code, run.output.as_str()), (2, ""), "{arguments:?}");
+        assert!(run.error.starts_with("error: "), "{run:?}");
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        let run = sixgate(&all).run();
+        assert_eq!((run.code, run.error.as_str()), (2, ""), "{arguments:?}");
+        let json = run.json();
+        assert_eq!(json["error"]["code"], "usage");
+        assert!(json["error"]["message"].as_str().unwrap().len() > 10, "{json}");
+    }
+    let bare = sixgate(&[]).run();
+    assert_eq!(bare.code, 2);
+    assert!(bare.error.starts_with("sixgate: IPv6 remote access"), "{bare:?}");
+}
+
+#[test]
+fn help_is_an_answer_and_fits_on_a_screen() {
+    let help = sixgate(&["--help"]).run();
+    assert_eq!((help.code, help.error.as_str()), (0, ""));
+    assert!(help.output.lines().count() <= 24);
+    for command in help.output.lines().filter_map(|l| l.strip_prefix("  ")) {
+        let name = command.split_whitespace().next().unwrap();
+        let own = sixgate(&[name, "--help"]).run();
+        assert_eq!(own.code, 0, "{name}");
+        assert!(own.output.contains("Example"), "{name} has no example:\n{}", own.output);
+        assert!(own.output.contains("--json") && own.output.contains("--socket"), "{name}:\n{}", own.output);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut child =
+        sixgate(&["explain"]).command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("number"), "{first}");
+    let mut error = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    assert_eq!((child.wait().unwrap().code(), error.as_str()), (Some(0), ""));
+
+    // Closed before the first octet: the writer cannot even begin.
+    for arguments in [&["explain"][..], &["explain", "--json"], &["--help"], &["explain", "isatap-loop"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let done = sixgate(arguments).command().stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&done.stderr), "", "{arguments:?}");
+        assert_eq!(done.status.code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let done = sixgate(&["explain"]).command().stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("standard output cannot be written"));
+}
+
+#[test]
+fn every_reason_is_explained() {
+    let run = sixgate(&["explain", "isatap-host-not-allowed"]).run();
+    assert_eq!(
+        (run.code, run.output.as_str()),
+        (
+            0,
+            "isatap-host-not-allowed (203)\n  host is not allowed to use ISATAP\n  area   ISATAP\n  count  sixgate counters\n"
+        )
+    );
+    assert_eq!(sixgate(&["explain", "203"]).run().output, run.output);
+    for entry in sixgate_reason::Reason::all() {
+        let json = sixgate(&["explain", entry.code, "--json"]).run().json();
+        assert_eq!((&json["number"], &json["text"]), (&json!(entry.reason.number()), &json!(entry.text)));
+    }
+    let unknown = sixgate(&["explain", "isatap-host"]).run();
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.error.contains("did you mean isatap-host-not-allowed"), "{}", unknown.error);
+}
+
+#[test]
+fn addresses_are_translated_both_ways() {
+    let there = sixgate(&["nat64", "address", "10.6.0.30", "--prefix", "fd6a:7e00:cafe:7777::/96"]).run();
+    assert_eq!(there.output, "fd6a:7e00:cafe:7777::a06:1e\n");
+    let back = sixgate(&["nat64", "address", "64:ff9b::10.6.0.30"]).run();
+    assert_eq!(back.output, "10.6.0.30\n");
+    assert_eq!(sixgate(&["nat64", "address", "2001:db8::1"]).run().code, 1);
+    let json = sixgate(&["nat64", "address", "10.6.0.30", "--json"]).run().json();
+    assert_eq!((&json["ipv4"], &json["ipv6"]), (&json!("10.6.0.30"), &json!("64:ff9b::a06:1e")));
+}
+
+#[test]
+fn joining_as_an_isatap_host_writes_a_file_that_the_daemon_reads_and_keeps_what_was_there() {
+    let folder = Folder::new("isatap-join");
+    let file = folder.path().join("etc/host.toml");
+    let file = file.to_str().unwrap();
+    let join = |routers: &[&str], more: &[&str]| {
+        let mut all = vec!["isatap", "join"];
+        all.extend(routers);
+        all.extend(["--config", file, "--no-start"]);
+        all.extend(more);
+        sixgate(&all).run()
+    };
+    let run = join(&["da-isatap.corp.example", "10.6.0.2"], &["--interface", "eth7"]);
+    assert_eq!((run.code, run.error.as_str()), (0, ""));
+    assert_eq!(sixgate(&["check", file]).run().code, 0);
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains("routers = [\"da-isatap.corp.example\", \"10.6.0.2\"]"), "{text}");
+    let again = join(&["10.6.0.3"], &["--json"]);
+    assert_eq!(again.json()["routers"], json!(["10.6.0.3"]));
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains("interface = \"eth7\"") && text.contains("routers = [\"10.6.0.3\"]"), "{text}");
+
+    let leave = sixgate(&["isatap", "leave", "--config", file]).run();
+    assert_eq!((leave.code, std::path::Path::new(file).exists()), (0, false));
+    assert_eq!(sixgate(&["isatap", "leave", "--config", file]).run().code, 1);
+
+    std::fs::write(file, "not = a host file").unwrap();
+    let foreign = join(&["10.6.0.2"], &[]);
+    assert_eq!(foreign.code, 1);
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "not = a host file");
+}
