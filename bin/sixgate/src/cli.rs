@@ -104,6 +104,9 @@ fn misused(error: &clap::Error) -> Exit {
         Out { json: false }.text(&error.to_string());
         return Exit::Good;
     }
+    if json && error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Trouble::usage("a subcommand is missing; --help names them").report(&Out { json: true });
+    }
     if json {
         // The paragraph that says what is wrong; usage and hints follow after an empty line.
         let text = error.to_string();
