@@ -7,8 +7,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 mod counting;
+mod cutter;
 mod fabric;
 mod measure;
+mod nat64;
 mod offload;
 mod packets;
 
@@ -17,6 +19,8 @@ use measure::Bench;
 fn main() -> ExitCode {
     let mut bench = Bench::new(std::env::args().nth(1));
     fabric::run(&mut bench);
+    nat64::run(&mut bench);
+    cutter::run(&mut bench);
     offload::run(&mut bench);
     match report(&bench) {
         Ok(()) if bench.allocates() => ExitCode::FAILURE,
