@@ -93,7 +93,12 @@ impl Client {
 
     /// What becomes of a packet from the gateway. The packet is not changed.
     pub fn inbound(&mut self, now: Instant, packet: &Packet) -> Inbound {
-        let Ok(ip) = Ipv6::parse(packet.bytes()) else { return Inbound::Drop(reason::MALFORMED_IPV6) };
+        self.inbound_octets(now, packet.bytes())
+    }
+
+    /// The same for a packet that still lies in the stream it came with.
+    pub fn inbound_octets(&mut self, now: Instant, packet: &[u8]) -> Inbound {
+        let Ok(ip) = Ipv6::parse(packet) else { return Inbound::Drop(reason::MALFORMED_IPV6) };
         self.heard(now);
         if let Some(lease) = &self.lease
             && lease.addresses.contains(&ip.dst())

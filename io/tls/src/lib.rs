@@ -35,7 +35,7 @@
 //! | [`stream`] | channel and socket together, for a worker |
 //! | [`tuning`] | congestion control, time-outs and keepalive of the outer socket |
 //! | [`files`] | secret files, replaced atomically |
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![allow(
     clippy::wildcard_enum_match_arm,
     reason = "the enums matched here are of rustls and x509-parser, which add to them"
