@@ -12,6 +12,7 @@
 //! | GET [`path::TOKENS`] | | [`TokenList`] |
 //! | POST [`path::TOKENS`] | [`TokenRequest`] | [`NewToken`] |
 //! | POST [`path::TOKEN_REVOKE`] | [`TokenName`] | [`Revoked`] |
+//! | POST [`path::CLIENT_REMOVE`] | [`TokenName`] | [`Revoked`] |
 //! | GET [`path::ISATAP_HOSTS`] | | [`IsatapHosts`] |
 //! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |

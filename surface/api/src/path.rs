@@ -10,6 +10,8 @@ pub const COUNTERS: &str = "/v1/counters";
 pub const TOKENS: &str = "/v1/tokens";
 /// POST: a token, or all of a client, is worth nothing from then on.
 pub const TOKEN_REVOKE: &str = "/v1/tokens/revoke";
+/// POST: a client's certificate is worth nothing from then on, and its name leaves the DNS.
+pub const CLIENT_REMOVE: &str = "/v1/clients/remove";
 /// GET: hosts that asked for ISATAP, served or refused.
 pub const ISATAP_HOSTS: &str = "/v1/isatap/hosts";
 /// GET

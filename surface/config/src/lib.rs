@@ -42,8 +42,14 @@ pub mod rule;
 pub mod values;
 
 pub use client::Client;
-pub use gateway::Gateway;
+pub use dns::Dns;
+pub use dns64::Dns64;
+pub use gateway::{Gateway, Site};
 pub use host::Host;
+pub use isatap::Isatap;
+pub use names::{Names, Registration};
+pub use nat64::Nat64;
+pub use policy::Policy;
 pub use report::{Finding, Report, Severity};
 pub use rule::Rule;
 pub use values::{DnsName, IpPrefix, NameOrAddress};

@@ -1,6 +1,10 @@
 //! `sixgate client run | add`
 
-use super::token;
+use serde_json::json;
+use sixgate_api::{Revoked, TokenName, path};
+use sixgate_io_control::Method;
+
+use super::{call, show, token};
 use crate::cli::Context;
 use crate::exit::{Exit, Trouble};
 
@@ -16,10 +20,22 @@ pub(crate) struct Args {
 enum What {
     /// Allow a client to enrol, on the gateway: the friendly form of `token add`
     Add(token::Add),
+    /// Remove a client for good, on the gateway: its certificate is worth nothing, its name leaves the DNS
+    Remove {
+        /// The client's name
+        name: String,
+    },
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
     match &args.what {
         What::Add(add) => token::run_add(add, context),
+        What::Remove { name } => {
+            let body = json!(TokenName { name: name.clone() });
+            let answer = call(context, Method::Post, path::CLIENT_REMOVE, &body)?;
+            show(context, answer, |_: Revoked| {
+                format!("{name} is removed; it must enrol again to come back\n")
+            })
+        }
     }
 }
