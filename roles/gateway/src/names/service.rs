@@ -1,0 +1,182 @@
+//! The DNS64 that clients ask: sockets of `io/dns` in front of the machine of `core/dns64`.
+
+mod drive;
+mod explain;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use sixgate_api::Explanation;
+use sixgate_config::{Dns, Dns64 as Rules, Gateway};
+use sixgate_dns64::{Block, Config, Dns64, NamePattern, Rule};
+use sixgate_io_dns::server::{BindError, Handler, Options, Request, Server};
+use sixgate_io_dns::upstream::Forwarder;
+use sixgate_reason::Reason;
+use sixgate_wire::addr::IpPrefix;
+
+use super::SharedCounters;
+use drive::Asker;
+
+/// What is listened on, who may ask, where questions go and what is made of the answers.
+#[derive(Clone, Debug)]
+pub struct Dns64Config {
+    /// UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// Who may ask, and how much.
+    pub options: Options,
+    /// Where questions go that no other rule has.
+    pub upstream: Vec<SocketAddr>,
+    /// Suffixes with servers of their own.
+    pub forward: Vec<(String, Vec<SocketAddr>)>,
+    /// Synthesis. Without rules everything is passed on.
+    pub synthesis: Config,
+}
+
+impl Dns64Config {
+    /// `None` when the file does not listen for questions.
+    #[must_use]
+    pub fn of(config: &Gateway) -> Option<Self> {
+        let dns = config.dns.as_ref()?;
+        let allow = dns.allow.iter().map(|prefix| match prefix {
+            sixgate_config::IpPrefix::V4(prefix) => IpPrefix::V4(*prefix),
+            sixgate_config::IpPrefix::V6(prefix) => IpPrefix::V6(*prefix),
+        });
+        let forward = dns.forward.iter().map(|zone| (zone.suffix.to_string(), zone.servers.clone()));
+        Some(Self {
+            listen: dns.listen.clone(),
+            // Our own address may come to its interface after us.
+            options: Options {
+                allow: Some(allow.collect()),
+                free_bind: config.site.is_some(),
+                ..Options::default()
+            },
+            upstream: dns.upstream.clone(),
+            forward: forward.collect(),
+            synthesis: synthesis(dns, config.dns64.as_ref()),
+        })
+    }
+}
+
+fn synthesis(dns: &Dns, rules: Option<&Rules>) -> Config {
+    let mut config = Config {
+        block: dns.block.as_ref().map(|block| Block {
+            labels: block.labels.clone(),
+            zones: block.zones.iter().filter_map(|zone| zone.as_str().parse().ok()).collect(),
+            bare: block.alone,
+        }),
+        ..Config::default()
+    };
+    let Some(rules) = rules else { return config };
+    // A name in these lists means all below it too.
+    let patterns = |names: &[sixgate_config::DnsName]| {
+        names.iter().filter_map(|name| format!(".{name}").parse::<NamePattern>().ok()).collect()
+    };
+    config.exclude_names = patterns(&rules.exclude_names);
+    config.always_names = patterns(&rules.always_names);
+    config.exclude_ipv6 = rules.exclude_ipv6.clone();
+    config.exclude_ipv4 = rules.exclude_ipv4.clone();
+    config.well_known_non_global = rules.well_known_non_global;
+    config.rules = rules
+        .rules
+        .iter()
+        .map(|rule| Rule {
+            prefix: rule.prefix,
+            clients: rule
+                .clients
+                .iter()
+                .map(|prefix| match prefix {
+                    sixgate_config::IpPrefix::V4(prefix) => IpPrefix::V4(*prefix),
+                    sixgate_config::IpPrefix::V6(prefix) => IpPrefix::V6(*prefix),
+                })
+                .collect(),
+            ipv4: rule.ipv4.clone(),
+        })
+        .collect();
+    config
+}
+
+/// Running; ends when dropped.
+pub struct Dns64Service {
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+/// What all questions share.
+pub(super) struct Shared {
+    rules: RwLock<(Dns64, Arc<Forwarder>)>,
+    counters: SharedCounters,
+    start: Instant,
+}
+
+impl Dns64Service {
+    /// Listens; every address answers when this returns. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The first address that cannot be listened on.
+    pub fn start(config: Dns64Config, counters: SharedCounters) -> Result<Self, BindError> {
+        let rules = RwLock::new(rules(&config));
+        let shared = Arc::new(Shared { rules, counters, start: Instant::now() });
+        let server = Server::start(&config.listen, config.options, Arc::clone(&shared))?;
+        Ok(Self { server, shared })
+    }
+
+    /// What is listened on.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.server.addresses()
+    }
+
+    /// Takes over upstreams and rules of another configuration; questions under work keep theirs. Addresses and access
+    /// list stay as they are.
+    pub fn reconfigure(&self, config: &Dns64Config) {
+        *self.shared.rules.write().unwrap_or_else(PoisonError::into_inner) = rules(config);
+    }
+
+    /// How this asker's AAAA question for a name is answered, and why.
+    pub async fn explain(&self, name: &str, asker: IpAddr) -> Explanation {
+        explain::explain(&self.shared, name, asker).await
+    }
+}
+
+fn rules(config: &Dns64Config) -> (Dns64, Arc<Forwarder>) {
+    let zones = config
+        .forward
+        .iter()
+        .filter_map(|(zone, servers)| Some((zone.parse().ok()?, servers.clone())))
+        .collect();
+    (Dns64::new(config.synthesis.clone()), Arc::new(Forwarder::new(&config.upstream, zones)))
+}
+
+impl Shared {
+    fn asker(&self) -> Asker {
+        let (dns64, forwarder) = self.rules.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Asker { dns64, forwarder, start: self.start }
+    }
+
+    fn count(&self, reason: Reason) {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner).count(reason);
+    }
+}
+
+impl Handler for Shared {
+    async fn handle(&self, request: Request) -> Option<Vec<u8>> {
+        let asker = self.asker();
+        let outcome = asker.ask(request.client.ip(), request.stream, &request.message, |_| {}).await;
+        for _ in 0..outcome.mismatches {
+            self.count(sixgate_reason::DNS_MISMATCH);
+        }
+        if let Some(reason) = outcome.reason {
+            self.count(reason);
+            tracing::debug!(client = %request.client.ip(), code = reason.code(), "question not answered");
+        }
+        outcome.answer.map(|answer| answer.message)
+    }
+
+    fn refused(&self, client: IpAddr, reason: Reason) {
+        self.count(reason);
+        tracing::debug!(%client, code = reason.code(), "question refused");
+    }
+}
