@@ -75,10 +75,10 @@ impl Upstreams {
         Self { choice: Choice::new(servers), mismatches: AtomicU64::new(0) }
     }
 
-    /// Answers that did not belong to their question, since the start.
+    /// Answers that did not belong to their question, since this was last asked.
     #[must_use]
-    pub fn mismatches(&self) -> u64 {
-        self.mismatches.load(Ordering::Relaxed)
+    pub fn take_mismatches(&self) -> u64 {
+        self.mismatches.swap(0, Ordering::Relaxed)
     }
 
     /// The servers.

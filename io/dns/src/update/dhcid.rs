@@ -27,6 +27,23 @@ impl Owner {
         Self([&[0, 4][..], &uuid].concat())
     }
 
+    /// This machine, or `None` where it has no identifier (machine-id(5)). The identifier itself is not shown to anybody:
+    /// a digest of it serves as the UUID, as systemd does for its own applications.
+    #[must_use]
+    pub fn of_machine() -> Option<Self> {
+        let id = std::fs::read_to_string("/etc/machine-id").ok()?;
+        let id = id.trim();
+        if id.len() != 32 || !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        let digest = Sha256::new().chain_update(b"sixgate names ").chain_update(id.as_bytes()).finalize();
+        let mut uuid: [u8; 16] = digest.get(..16)?.try_into().ok()?;
+        // RFC 9562, section 5.8: version 8, of our own making.
+        uuid[6] = uuid[6] & 0x0f | 0x80;
+        uuid[8] = uuid[8] & 0x3f | 0x80;
+        Some(Self::from_uuid(uuid))
+    }
+
     /// The DHCID record's data that claims `name` for this owner (RFC 4701, section 3.5).
     #[must_use]
     pub fn claim(&self, name: &Name<Vec<u8>>) -> Data {

@@ -35,9 +35,10 @@ impl Forwarder {
         zone.map_or(&self.others, |(_, upstreams)| upstreams).exchange(question).await
     }
 
-    /// Answers that did not belong to their question, since the start.
+    /// Answers that did not belong to their question, since this was last asked.
     #[must_use]
-    pub fn mismatches(&self) -> u64 {
-        self.zones.iter().map(|(_, upstreams)| upstreams.mismatches()).sum::<u64>() + self.others.mismatches()
+    pub fn take_mismatches(&self) -> u64 {
+        let zones = self.zones.iter().map(|(_, upstreams)| upstreams.take_mismatches());
+        zones.sum::<u64>() + self.others.take_mismatches()
     }
 }
