@@ -52,7 +52,7 @@ pub struct PoolView {
     /// Ports in use on all addresses.
     pub used: u64,
     /// Ports on all addresses.
-    pub capacity: u64,
+    pub total: u64,
 }
 
 pub(crate) struct Pool {
@@ -164,7 +164,7 @@ impl Pool {
                 addresses: r.addresses,
                 ports: r.ports.clone(),
                 used: r.used,
-                capacity: r.addresses() * r.ports.len() as u64,
+                total: r.addresses() * r.ports.len() as u64,
             })
         })
     }
@@ -207,7 +207,7 @@ mod tests {
             assert!(seen.insert(pool.allocate(Proto::Tcp, inside(n, n), |_| false).unwrap()));
         }
         assert_eq!(pool.allocate(Proto::Tcp, inside(1, 1), |_| false), None);
-        assert_eq!(pool.views().next().map(|v| (v.used, v.capacity)), Some((200, 200)));
+        assert_eq!(pool.views().next().map(|v| (v.used, v.total)), Some((200, 200)));
         let one = *seen.iter().nth(77).unwrap();
         pool.release(Proto::Tcp, one);
         assert_eq!(pool.allocate(Proto::Tcp, inside(1, 1), |_| false), Some(one));

@@ -1,4 +1,4 @@
-//! The tables as an administrator sees them. These copy; they are not for the packet path.
+//! The tables as an administrator sees them. Not for the packet path: they walk all there is.
 
 use alloc::vec::Vec;
 
@@ -43,8 +43,7 @@ pub struct SessionView {
 
 impl Nat64 {
     /// Bindings, in no particular order that means anything but always the same one.
-    #[must_use]
-    pub fn bib(&self) -> Vec<BibView> {
+    pub fn bib(&self) -> impl Iterator<Item = BibView> {
         let view = |b: &crate::bib::Binding| BibView {
             protocol: b.proto,
             inside: b.inside,
@@ -52,13 +51,12 @@ impl Nat64 {
             is_static: b.fixed,
             sessions: b.sessions,
         };
-        self.bib.iter().map(|(_, b)| view(b)).collect()
+        self.bib.iter().map(move |(_, b)| view(b))
     }
 
     /// Sessions, in the same kind of order.
-    #[must_use]
-    pub fn sessions(&self) -> Vec<SessionView> {
-        let view = |s: &crate::session::Session| {
+    pub fn sessions(&self) -> impl Iterator<Item = SessionView> {
+        let view = move |s: &crate::session::Session| {
             let binding = self.bib.get(s.binding)?;
             Some(SessionView {
                 protocol: binding.proto,
@@ -69,13 +67,12 @@ impl Nat64 {
                 expires: s.expires(&self.config.timeouts),
             })
         };
-        self.sessions.iter().filter_map(|(_, s)| view(s)).collect()
+        self.sessions.iter().filter_map(move |(_, s)| view(s))
     }
 
     /// Parts of the pool, by protocol and in the order of the configuration.
-    #[must_use]
-    pub fn pools(&self) -> Vec<PoolView> {
-        self.pool.views().collect()
+    pub fn pools(&self) -> impl Iterator<Item = PoolView> {
+        self.pool.views()
     }
 
     /// Sessions in the table.

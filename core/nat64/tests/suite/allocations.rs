@@ -1,0 +1,122 @@
+//! The hot path does not allocate once it is warm.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use sixgate_nat64::Verdict;
+use sixgate_wire::Packet;
+
+use crate::support::*;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts allocations of the thread that makes them: tests run beside each other.
+struct Counting;
+
+// SAFETY: every call is passed on to the system's allocator unchanged; counting touches a thread's own cell and
+// allocates nothing, because the cell is initialised at compile time.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|n| n.set(n.get() + 1));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|n| n.set(n.get() + 1));
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn allocations() -> u64 {
+    ALLOCATIONS.with(Cell::get)
+}
+
+/// Runs the same thing twice and gives the allocations of the second time.
+fn when_warm(mut run: impl FnMut()) -> u64 {
+    run();
+    let before = allocations();
+    run();
+    allocations() - before
+}
+
+fn copy(from: &Packet, to: &mut Packet) {
+    to.reset();
+    assert!(to.extend(from.bytes()));
+    to.offload = from.offload;
+}
+
+#[test]
+fn counting_counts() {
+    assert_eq!(when_warm(|| drop(Vec::<u8>::with_capacity(10))), 1);
+}
+
+#[test]
+fn packets_of_open_sessions_are_translated_without_allocation() {
+    let mut lab = Lab::new(config());
+    let outside = lab.open_udp(5000, SERVER);
+    let out = udp6(client(), 5000, embed(SERVER), 53, &[1; 1200]);
+    let back = udp4(SERVER, 53, POOL, outside, &[2; 1200]);
+    let mut packet = Packet::new();
+    let count = when_warm(|| {
+        for _ in 0..100 {
+            copy(&out, &mut packet);
+            assert_eq!(lab.nat.outbound(lab.now, &mut packet, 1500), Verdict::Translated);
+            copy(&back, &mut packet);
+            assert_eq!(lab.nat.inbound(lab.now, &mut packet, 1500), Verdict::Translated);
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn sessions_come_and_go_without_allocation() {
+    let mut lab = Lab::new(config());
+    let packets: Vec<Packet> =
+        (0..500).map(|port| udp6(client(), port, embed(SERVER), 53, b"question")).collect();
+    let mut packet = Packet::new();
+    let count = when_warm(|| {
+        for each in &packets {
+            copy(each, &mut packet);
+            assert_eq!(lab.nat.outbound(lab.now, &mut packet, 1500), Verdict::Translated);
+        }
+        lab.wait_secs(301);
+        lab.nat.handle_timeout(lab.now);
+        assert_eq!(lab.nat.session_count(), 0);
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn errors_and_hairpinned_packets_use_memory_again() {
+    let mut lab = Lab::new(config());
+    let outside = lab.open_udp(5000, SERVER);
+    let refused = tcp6(client(), 9, embed(SERVER), 53, 16);
+    let hairpin = udp6(neighbour(), 6000, embed(POOL), outside, b"hello");
+    let (mut packet, mut out) = (Packet::new(), Packet::new());
+    let count = when_warm(|| {
+        for _ in 0..50 {
+            copy(&refused, &mut packet);
+            lab.nat.outbound(lab.now, &mut packet, 1500);
+            copy(&hairpin, &mut packet);
+            assert_eq!(lab.nat.outbound(lab.now, &mut packet, 1500), Verdict::Consumed);
+            let mut sent = 0;
+            while lab.nat.poll_output(&mut out) {
+                sent += 1;
+            }
+            assert_eq!(sent, 2);
+        }
+    });
+    assert_eq!(count, 0);
+}
