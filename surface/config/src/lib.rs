@@ -44,7 +44,7 @@ pub mod values;
 pub use client::Client;
 pub use dns::Dns;
 pub use dns64::Dns64;
-pub use gateway::{Gateway, Site};
+pub use gateway::{Gateway, IpHttps, Pki, Site};
 pub use host::Host;
 pub use isatap::Isatap;
 pub use names::{Names, Registration};
