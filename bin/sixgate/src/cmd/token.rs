@@ -111,7 +111,7 @@ fn revoke(name: &str, context: &Context) -> Result<Exit, Trouble> {
 
 /// `90s`, `30m`, `24h`, `7d`; a number alone is seconds.
 fn seconds(text: &str) -> Result<u64, String> {
-    let wrong = || "allowed: a time like 90s, 30m, 24h or 7d, up to 365d".to_owned();
+    let wrong = || "allowed: a time like 90s, 30m, 24h or 7d, up to 30d".to_owned();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "" | "s" => 1,
@@ -121,7 +121,7 @@ fn seconds(text: &str) -> Result<u64, String> {
         _ => return Err(wrong()),
     };
     let value: u64 = digits.parse().map_err(|_| wrong())?;
-    value.checked_mul(unit).filter(|s| (1..=365 * 86_400).contains(s)).ok_or_else(wrong)
+    value.checked_mul(unit).filter(|s| (1..=30 * 86_400).contains(s)).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -132,7 +132,7 @@ mod tests {
     fn times_have_units() {
         let good = ["90s", "30m", "24h", "7d", "5"].map(|t| seconds(t).unwrap());
         assert_eq!(good, [90, 1800, 86_400, 604_800, 5]);
-        for bad in ["", "0", "h", "-1h", "1.5h", "366d", "99999999999999999999d", "3 weeks"] {
+        for bad in ["", "0", "h", "-1h", "1.5h", "31d", "99999999999999999999d", "3 weeks"] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
     }
