@@ -15,8 +15,9 @@ use crate::hash::Keyed;
 const GRANULARITY: Duration = Duration::from_secs(1);
 /// How many expired entries one insertion clears away, so that no single packet pays for all of them.
 const SWEEP: usize = 32;
-/// Owners are counted by a hash of this many values: two that share one have one share together, which is rare and harmless.
-const OWNERS: usize = 1 << 14;
+/// Owners are counted by a hash of at most this many values: two that share one have one share together, which is rare
+/// and harmless.
+const MOST_COUNTERS: usize = 1 << 14;
 const NONE: u32 = u32::MAX;
 
 /// Why an entry was not taken.
@@ -71,7 +72,7 @@ impl<K: Hash + Eq + Copy, V> Bounded<K, V> {
             slots: Vec::with_capacity(most),
             most,
             share: u32::try_from(share).unwrap_or(u32::MAX),
-            owned: vec![0; OWNERS],
+            owned: vec![0; (most * 8).next_power_of_two().min(MOST_COUNTERS)],
             free: NONE,
             classes: timeouts.iter().map(|t| Class { timeout: *t, oldest: NONE, newest: NONE }).collect(),
         }
@@ -110,8 +111,8 @@ impl<K: Hash + Eq + Copy, V> Bounded<K, V> {
         value: V,
     ) -> Result<Id, Full> {
         self.expire(now, SWEEP);
-        // Below OWNERS, whatever the hash is.
-        let owner = (self.hasher.hash_one(owner) % OWNERS as u64) as u32;
+        // Below MOST_COUNTERS, whatever the hash is.
+        let owner = (self.hasher.hash_one(owner) % self.owned.len() as u64) as u32;
         if self.owned[owner as usize] >= self.share {
             return Err(Full::Share);
         }
