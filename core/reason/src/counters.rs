@@ -1,5 +1,7 @@
 //! One counter for each reason, in a plain array: no lock, no hash, no allocation.
 
+use core::fmt;
+
 use crate::{Entry, Reason};
 
 /// Counts by reason. One per worker; sums are made where they are read.
@@ -9,6 +11,12 @@ pub struct Counters([u64; Reason::LIMIT as usize]);
 impl Default for Counters {
     fn default() -> Self {
         Self([0; Reason::LIMIT as usize])
+    }
+}
+
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.nonzero().map(|(entry, n)| (entry.code, n))).finish()
     }
 }
 

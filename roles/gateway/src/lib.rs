@@ -1,1 +1,80 @@
-//! sixgate-role-gateway
+//! The gateway: terminates clients' tunnels, translates, routes ISATAP, answers names, and forwards between them.
+//!
+//! What it is: the place where the protocol cores, the I/O and the configuration meet. What it is not: a protocol; none
+//! is implemented here.
+//!
+//! ```text
+//!  parent   opens devices and sockets, sets up the machine, undoes it at the end      (privileged, before a packet)
+//!  net      workers: fabric, NAT64, ISATAP, sessions                                   (packets, no names, no files)
+//!  control  TLS handshakes, enrolment, names, control socket                           (tokio; a handshake delays no packet)
+//!  seam     the typed messages between net and control, and nothing else
+//! ```
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `parent` | devices, addresses, routes, netfilter |
+//! | `net` | the packet plane |
+//! | `control` | the control plane |
+//! | `names` | DNS64 service, registration of clients |
+//! | `lease` | addresses that clients are given |
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::path::Path;
+
+use sixgate_config::Gateway;
+
+mod control;
+mod lease;
+pub mod names;
+mod net;
+mod parent;
+mod run;
+mod seam;
+
+/// Why the daemon did not start, or ended: one line that says what, where and what to do.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl Failure {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+macro_rules! failure_from {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self(error.to_string())
+            }
+        })*
+    };
+}
+
+failure_from!(
+    sixgate_io_host::HostError,
+    sixgate_io_link::SetupError,
+    sixgate_fabric::SnapshotFault,
+    std::io::Error
+);
+
+/// Runs the gateway of `config` until SIGTERM or SIGINT; SIGHUP reads `path` again and takes over what can change while
+/// running (policy and who is allowed ISATAP), only from a file that is valid in full.
+///
+/// Everything that was changed on the machine is undone before this returns, and what an earlier run left behind after a
+/// kill is undone first.
+///
+/// # Errors
+/// One line.
+pub fn run(path: &Path, config: Gateway) -> Result<(), Failure> {
+    run::run(path, config)
+}

@@ -1,0 +1,173 @@
+//! The control plane: handshakes, enrolment, names, the control socket. tokio lives here and nowhere else.
+
+mod allowed;
+mod api;
+mod door;
+mod enrol;
+mod hosts;
+mod listen;
+pub(crate) mod nat64;
+mod net;
+mod policy;
+mod reload;
+mod site;
+mod status;
+mod tokens;
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use sixgate_io_control::Server;
+use sixgate_io_store::Store;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
+
+pub(crate) use net::Net;
+pub(crate) use site::Site;
+
+use crate::Failure;
+use crate::names::{Names, NamesConfig};
+use crate::seam::ToControl;
+use door::Door;
+
+/// Name of the file of tokens and clients in the state directory.
+const STORE: &str = "gateway.redb";
+
+/// What the parts of the control plane share.
+pub(crate) struct Control {
+    pub(crate) net: Net,
+    /// Changes with a reload; never held across an await.
+    pub(crate) site: Mutex<Site>,
+    /// There are clients.
+    pub(crate) door: Option<Arc<Door>>,
+    pub(crate) names: Option<Names>,
+    pub(crate) store: Arc<Store>,
+    /// The ISATAP hosts that are on disk.
+    pub(crate) kept: Mutex<Vec<Ipv4Addr>>,
+    pub(crate) since: Timestamp,
+}
+
+/// Runs until a signal ends it or the packet plane fails.
+pub(crate) fn run(
+    path: &Path,
+    site: Site,
+    net: Net,
+    from_net: UnboundedReceiver<ToControl>,
+) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(serve(path, site, net, from_net));
+    // Tasks that wait for the network must not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    outcome
+}
+
+async fn serve(
+    path: &Path,
+    site: Site,
+    net: Net,
+    mut from_net: UnboundedReceiver<ToControl>,
+) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut tasks = JoinSet::new();
+
+    let store = site.config.state.join(STORE);
+    let store = Arc::new(Store::open(&store).map_err(|e| Failure::new(e.to_string()))?);
+    let door = Door::open(&site, net.clone(), Arc::clone(&store))?.map(Arc::new);
+    let mut listeners = Vec::new();
+    if let Some(ip_https) = &site.config.ip_https {
+        for address in &ip_https.listen {
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|e| Failure::new(format!("transports.ip-https.listen {address}: {e}")))?;
+            listeners.push(listener);
+        }
+    }
+    let names = match NamesConfig::of(&site.config) {
+        Some(config) => {
+            let memory: Arc<Store> = Arc::clone(&store);
+            Some(Names::start(config, memory).map_err(|e| Failure::new(e.to_string()))?)
+        }
+        None => None,
+    };
+    let server = Server::bind(&site.config.control, 0o600)
+        .map_err(|e| Failure::new(format!("control socket {}: {e}", site.config.control.display())))?;
+    let control = Arc::new(Control {
+        net,
+        site: Mutex::new(site),
+        door,
+        names,
+        store,
+        kept: Mutex::default(),
+        since: Timestamp::now(),
+    });
+
+    tasks.spawn(server.serve(api::Api(Arc::clone(&control))));
+    if let Some(door) = &control.door {
+        for listener in listeners {
+            tasks.spawn(listen::serve(listener, Arc::clone(door)));
+        }
+    }
+    tasks.spawn(allowed::keep(Arc::clone(&control)));
+    control.restore_hosts();
+    control.forget_strangers();
+    tracing::info!("ready");
+    if let Err(e) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::debug!("sd_notify: {e}");
+    }
+
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => reload::reload(path, &control),
+            message = from_net.recv() => match message {
+                Some(ToControl::Failed(what)) => return Err(Failure::new(format!("the packet plane: {what}"))),
+                Some(message) => control.heard(message),
+                None => return Err(Failure::new("the packet plane is gone")),
+            },
+        }
+    }
+}
+
+impl Control {
+    /// Takes names of clients that left while nobody looked out of DNS.
+    fn forget_strangers(&self) {
+        if let (Some(door), Some(names)) = (&self.door, &self.names) {
+            match door.names() {
+                Ok(clients) => names.keep_only(&clients),
+                Err(e) => tracing::warn!("state: {e}"),
+            }
+        }
+    }
+
+    /// Whatever the packet plane says beside its end.
+    fn heard(&self, message: ToControl) {
+        match message {
+            ToControl::Up { name } => {
+                tracing::info!(client = name, "client connected");
+                if let (Some(names), Some(address)) =
+                    (&self.names, self.door.as_ref().and_then(|d| d.address(&name)))
+                {
+                    names.register(&name, address);
+                }
+            }
+            ToControl::Down { name, reason } => match reason {
+                Some(reason) => tracing::info!(
+                    client = name,
+                    code = reason.code(),
+                    "client's session ended: {}",
+                    reason.text()
+                ),
+                None => tracing::info!(client = name, "client disconnected"),
+            },
+            ToControl::Served(hosts) => self.keep_hosts(&hosts),
+            ToControl::Failed(_) => {}
+        }
+    }
+}

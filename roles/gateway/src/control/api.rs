@@ -1,0 +1,213 @@
+//! The control socket: questions of the command line, answered from both planes.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sixgate_api::{self as api, Document, path};
+use sixgate_io_control::{Handler, Method, Request, Response};
+use sixgate_io_link::clock;
+use sixgate_isatap::HostState;
+use sixgate_time::Instant;
+
+use super::Control;
+use super::nat64::{inside, outside};
+use crate::seam::Question;
+
+/// Answers calls of the control socket.
+pub(crate) struct Api(pub(crate) Arc<Control>);
+
+impl Handler for Api {
+    async fn handle(&self, request: Request) -> Response {
+        match (request.method, request.path.as_str()) {
+            (Method::Get, path::STATUS) => document(self.0.status().await),
+            (Method::Get, path::WHO) => document(self.who().await),
+            (Method::Get, path::COUNTERS) => document(self.counters().await),
+            (Method::Get, path::ISATAP_HOSTS) => document(self.isatap_hosts().await),
+            (Method::Get, path::NAT64_BIB) => document(self.bib().await),
+            (Method::Get, path::NAT64_SESSIONS) => document(self.sessions().await),
+            (Method::Get, path::NAT64_POOLS) => document(self.pools().await),
+            (Method::Get, path::TOKENS) => self.with_door(super::tokens::list),
+            (Method::Post, path::TOKENS) => match body(&request) {
+                Ok(wanted) => self.with_door(|door| super::tokens::add(door, wanted)),
+                Err(response) => response,
+            },
+            (Method::Post, path::TOKEN_REVOKE) => match body(&request) {
+                Ok(name) => self.with_door(|door| super::tokens::revoke(door, name)),
+                Err(response) => response,
+            },
+            (Method::Post, path::CLIENT_REMOVE) => match body(&request) {
+                Ok(name) => self.with_door(|door| super::tokens::remove_client(door, &self.0, name)),
+                Err(response) => response,
+            },
+            (Method::Post, path::DNS64_EXPLAIN) => match body(&request) {
+                Ok(question) => self.explain(question).await,
+                Err(response) => response,
+            },
+            (_, path) => Response::not_found(path),
+        }
+    }
+}
+
+/// An answer that is a document.
+pub(crate) fn document<T: Serialize>(body: T) -> Response {
+    Response::ok(Document::new(body).to_value())
+}
+
+/// The request's body as the type that the call takes.
+fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Response> {
+    serde_json::from_value(request.body.clone()).map_err(|e| {
+        Response::failure(400, "request-invalid", &format!("the request is not understood: {e}"))
+    })
+}
+
+impl Api {
+    fn with_door(&self, call: impl FnOnce(&super::door::Door) -> Response) -> Response {
+        match &self.0.door {
+            Some(door) => call(door),
+            None => Response::failure(
+                409,
+                "no-clients",
+                "this gateway has no clients: there is no [gateway] section",
+            ),
+        }
+    }
+
+    /// Asked as a client would: its rules may differ by who asks, and the loopback address is nobody's client.
+    async fn explain(&self, question: api::Question) -> Response {
+        let Some(service) = self.0.names.as_ref().and_then(crate::names::Names::service) else {
+            return Response::failure(
+                409,
+                "no-dns",
+                "this gateway answers no names: there is no [dns] section",
+            );
+        };
+        document(service.explain(&question.name, IpAddr::V6(Ipv6Addr::LOCALHOST)).await)
+    }
+
+    async fn who(&self) -> api::Who {
+        let clients = self.0.net.ask(Question::Clients).await.unwrap_or_default();
+        let hosts = self.0.net.ask(Question::IsatapHosts).await.unwrap_or_default();
+        let mut clients: Vec<api::Client> = clients
+            .into_iter()
+            .filter_map(|c| {
+                let known = self.0.door.as_ref().and_then(|door| door.client(&c.name));
+                let (user, groups) = known.map(|k| (k.user, k.groups)).unwrap_or_default();
+                Some(api::Client {
+                    name: c.name,
+                    user,
+                    groups,
+                    address: c.address?,
+                    via: "ip-https".to_owned(),
+                    from: c.from.ip(),
+                    from_port: c.from.port(),
+                    rtt_us: None,
+                    since: Timestamp::from_second(c.since).unwrap_or(Timestamp::UNIX_EPOCH),
+                    rx_bytes: c.rx_bytes,
+                    tx_bytes: c.tx_bytes,
+                    last: None,
+                })
+            })
+            .collect();
+        clients.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        api::Who {
+            clients,
+            enrolled: self.0.door.as_ref().map_or(0, |door| door.enrolled()),
+            isatap_hosts: hosts.iter().filter(|h| h.state == HostState::Served).count() as u64,
+        }
+    }
+
+    async fn counters(&self) -> api::Counters {
+        let counters = self.0.net.ask(Question::Counters).await.unwrap_or_default();
+        let mut all: BTreeMap<String, u64> =
+            counters.nonzero().map(|(entry, n)| (entry.code.to_owned(), n)).collect();
+        if let Some(names) = &self.0.names {
+            for (entry, n) in names.counters().nonzero() {
+                *all.entry(entry.code.to_owned()).or_default() += n;
+            }
+        }
+        api::Counters { counters: all }
+    }
+
+    async fn isatap_hosts(&self) -> api::IsatapHosts {
+        let views = self.0.net.ask(Question::IsatapHosts).await.unwrap_or_default();
+        let hosts = views
+            .into_iter()
+            .map(|v| api::IsatapHost {
+                name: v.name,
+                ipv4: v.ipv4,
+                address: v.address,
+                rule: v.rule,
+                first_rs: v.first_rs.map(wall),
+                last_rs: v.last_rs.map(wall),
+                state: match v.state {
+                    HostState::Served | HostState::Leaving => api::HostState::Served,
+                    HostState::Refused => api::HostState::Refused,
+                },
+                reason: v.reason.map(|r| r.code().to_owned()),
+                rx_bytes: v.rx_bytes,
+                tx_bytes: v.tx_bytes,
+            })
+            .collect();
+        api::IsatapHosts { hosts }
+    }
+
+    async fn bib(&self) -> api::Nat64Bib {
+        let views = self.0.net.ask(Question::Bib).await.unwrap_or_default();
+        let bib = views
+            .into_iter()
+            .map(|v| api::Binding {
+                proto: v.protocol.name().to_owned(),
+                inside: inside(v.inside),
+                outside: outside(v.outside),
+                is_static: v.is_static,
+            })
+            .collect();
+        api::Nat64Bib { bib }
+    }
+
+    async fn sessions(&self) -> api::Nat64Sessions {
+        let views = self.0.net.ask(Question::Sessions).await.unwrap_or_default();
+        let sessions = views
+            .into_iter()
+            .map(|v| api::Session {
+                proto: v.protocol.name().to_owned(),
+                inside: inside(v.inside),
+                outside: outside(v.outside),
+                peer: SocketAddrV4::new(v.peer.address, v.peer.port),
+                state: v.state.to_owned(),
+                expires: wall(v.expires),
+            })
+            .collect();
+        api::Nat64Sessions { sessions }
+    }
+
+    async fn pools(&self) -> api::Nat64Pools {
+        let views = self.0.net.ask(Question::Pools).await.unwrap_or_default();
+        let pools = views
+            .into_iter()
+            .map(|v| api::Pool {
+                proto: v.protocol.name().to_owned(),
+                addresses: v.addresses.to_string(),
+                ports: format!("{}-{}", v.ports.start(), v.ports.end()),
+                used: v.used,
+                total: v.total,
+            })
+            .collect();
+        api::Nat64Pools { pools }
+    }
+}
+
+/// An instant of the workers' clock as a person's time.
+pub(crate) fn wall(at: Instant) -> Timestamp {
+    let (now, mono) = (Timestamp::now(), clock::now());
+    let shifted = if at >= mono {
+        now.checked_add(jiff::SignedDuration::try_from(at.since(mono)).unwrap_or_default())
+    } else {
+        now.checked_sub(jiff::SignedDuration::try_from(mono.since(at)).unwrap_or_default())
+    };
+    shifted.unwrap_or(now)
+}

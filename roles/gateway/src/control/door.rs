@@ -1,0 +1,249 @@
+//! Who may come in: the authority, the tokens, the clients, and what each of them gets.
+
+use std::net::Ipv6Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use rustls::ServerConfig;
+use sixgate_api::enrol::{EnrolRequest, Enrolled};
+use sixgate_api::{self as api};
+use sixgate_config::{IpHttps, NameOrAddress};
+use sixgate_fabric::Identity;
+use sixgate_io_link::clock;
+use sixgate_io_store::{Client, Error, NewToken, Store, TokenState};
+use sixgate_io_tls::{Authority, ServerNames, Token, certificate, fingerprint, server_config};
+use sixgate_reason::{self as reason, Reason};
+use sixgate_time::TokenBucket;
+use sixgate_wire::addr::Ipv6Prefix;
+use sixgate_wire::lease::Lease;
+
+use super::enrol::CERTIFICATE_LIFETIME;
+use super::policy::Mentioned;
+use super::{Net, Site};
+use crate::seam::ToNet;
+use crate::{Failure, lease};
+
+/// Enrolments a second, and at once.
+const ENROLMENTS: (u32, u32) = (5, 20);
+
+/// The door of a gateway that has clients.
+pub(crate) struct Door {
+    net: Net,
+    store: Arc<Store>,
+    authority: Authority,
+    tls: Arc<ServerConfig>,
+    url: String,
+    clients: Ipv6Prefix,
+    /// What every lease has in common.
+    lease: Lease,
+    mentioned: Mutex<Mentioned>,
+    enrolments: Mutex<TokenBucket>,
+}
+
+/// A client that may come in.
+pub(crate) struct Admitted {
+    pub(crate) name: String,
+    pub(crate) lease: Lease,
+    pub(crate) identity: Identity,
+}
+
+impl Door {
+    /// Opens authority and certificates; `None` where the file has no clients.
+    pub(crate) fn open(site: &Site, net: Net, store: Arc<Store>) -> Result<Option<Self>, Failure> {
+        let (Some(config), Some(ip_https)) = (&site.config.site, &site.config.ip_https) else {
+            return Ok(None);
+        };
+        let state = &site.config.state;
+        let now = SystemTime::now();
+        let authority = Authority::load_or_create(state, now)?;
+        let tls = match &site.config.pki {
+            Some(pki) => server_config(
+                &certificate::read_chain(&pki.ca)?,
+                certificate::read_chain(&pki.cert)?,
+                certificate::read_key(&pki.key)?,
+            )?,
+            None => {
+                let names = server_names(&config.public, ip_https);
+                let (chain, key) = authority.server_certificate(state, &names, now)?;
+                server_config(&[authority.certificate().clone()], chain, key)?
+            }
+        };
+        let Some(lease) = site.lease() else { return Ok(None) };
+        let port = ip_https.listen.first().map_or(443, std::net::SocketAddr::port);
+        Ok(Some(Self {
+            net,
+            store,
+            authority,
+            tls,
+            url: url(&config.public, port),
+            clients: config.clients(),
+            lease,
+            mentioned: Mutex::new(site.mentioned.clone()),
+            enrolments: Mutex::new(TokenBucket::new(ENROLMENTS.0, ENROLMENTS.1)),
+        }))
+    }
+
+    pub(crate) fn tls(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.tls)
+    }
+
+    /// What a client joins.
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    pub(crate) fn key_digest(&self) -> [u8; 32] {
+        self.authority.key_digest()
+    }
+
+    pub(crate) fn tell(&self, what: ToNet) {
+        self.net.tell(what);
+    }
+
+    /// Policy mentions other names from now on.
+    pub(crate) fn mentioned(&self, names: Mentioned) {
+        *self.mentioned.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
+    /// What the client that shows this certificate gets.
+    pub(crate) fn admission(&self, name: &str, fingerprint: [u8; 32]) -> Result<Admitted, Reason> {
+        let client = self.store.admit(name, fingerprint).map_err(|e| broken(&e))??;
+        let address = self.assign(name).ok_or(reason::IPHTTPS_ADDRESS_LIMIT)?;
+        let mentioned = self.mentioned.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Admitted {
+            identity: mentioned.client(name, &client.groups),
+            lease: Lease { addresses: vec![address], ..self.lease.clone() },
+            name: client.name,
+        })
+    }
+
+    /// The client's address, drawn when it has none yet.
+    fn assign(&self, name: &str) -> Option<Ipv6Addr> {
+        let candidates = std::iter::from_fn(|| lease::draw(self.clients).ok());
+        let good = |address| self.clients.contains(address) && lease::is_reserved(address);
+        match self.store.assign_address(name, good, candidates) {
+            Ok(address) => address,
+            Err(e) => {
+                broken(&e);
+                None
+            }
+        }
+    }
+
+    /// The address of a client that has one.
+    pub(crate) fn address(&self, name: &str) -> Option<Ipv6Addr> {
+        self.client(name)?.address
+    }
+
+    pub(crate) fn client(&self, name: &str) -> Option<Client> {
+        self.store.client(name).ok().flatten()
+    }
+
+    /// Names of all clients that are let in.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
+        Ok(self.store.clients()?.into_iter().filter(|c| !c.revoked).map(|c| c.name).collect())
+    }
+
+    pub(crate) fn enrolled(&self) -> u64 {
+        self.store.enrolled().unwrap_or(0)
+    }
+
+    /// False when there are more enrolments than anybody makes in earnest.
+    pub(crate) fn may_enrol(&self) -> bool {
+        self.enrolments.lock().unwrap_or_else(PoisonError::into_inner).take(clock::now())
+    }
+
+    /// Uses up a token and signs the client's key.
+    pub(crate) fn enrol(&self, request: &EnrolRequest, now: SystemTime) -> Result<Enrolled, Reason> {
+        let token: Token = request.token.parse().map_err(|_| reason::TOKEN_UNKNOWN)?;
+        let mut pem = String::new();
+        let outcome = self.store.enrol(token.secret_digest(), seconds(now), |token| {
+            let issued = self.authority.issue(&request.csr, &token.name, now, CERTIFICATE_LIFETIME)?;
+            pem = issued.pem;
+            Ok(Client::enrolled(token, fingerprint(&issued.certificate), seconds(now)))
+        });
+        let client = outcome.map_err(|e| broken(&e))??;
+        Ok(Enrolled { name: client.name, certificate: pem, ca: self.authority.pem() })
+    }
+
+    pub(crate) fn keep_token(
+        &self,
+        token: &Token,
+        wanted: &api::TokenRequest,
+        expires: Timestamp,
+    ) -> Result<(), Error> {
+        let new =
+            NewToken { name: wanted.name.clone(), user: wanted.user.clone(), groups: wanted.groups.clone() };
+        let now = seconds(SystemTime::now());
+        let expires = u64::try_from(expires.as_second()).unwrap_or(now);
+        self.store.add_token(token.secret_digest(), &new, now, expires).map(|_| ())
+    }
+
+    pub(crate) fn tokens(&self) -> Result<Vec<api::Token>, Error> {
+        let now = seconds(SystemTime::now());
+        let view = |t: sixgate_io_store::Token| api::Token {
+            state: match t.state(now) {
+                TokenState::Unused => api::TokenState::Unused,
+                TokenState::Used => api::TokenState::Used,
+                TokenState::Expired => api::TokenState::Expired,
+                TokenState::Revoked => api::TokenState::Revoked,
+            },
+            id: t.id,
+            name: t.name,
+            user: t.user,
+            groups: t.groups,
+            created: timestamp(t.created),
+            expires: timestamp(t.expires),
+        };
+        Ok(self.store.tokens()?.into_iter().map(view).collect())
+    }
+
+    pub(crate) fn revoke_tokens(&self, name: &str) -> Result<u64, Error> {
+        self.store.revoke_tokens(name)
+    }
+
+    /// Removes a client; its address may be given to another.
+    pub(crate) fn forget(&self, name: &str) -> Result<bool, Error> {
+        Ok(self.store.remove_client(name)?.is_some())
+    }
+}
+
+/// The store cannot be used: nobody is let in, and the log says why.
+fn broken(error: &Error) -> Reason {
+    tracing::warn!("state: {error}");
+    reason::IPHTTPS_SESSION_LIMIT
+}
+
+/// The certificate names `public` and every address that is listened on.
+fn server_names(public: &NameOrAddress, ip_https: &IpHttps) -> ServerNames {
+    let mut names = ServerNames::default();
+    match public {
+        NameOrAddress::Name(name) => names.names.push(name.to_string()),
+        NameOrAddress::Address(address) => names.addresses.push(*address),
+    }
+    names
+        .addresses
+        .extend(ip_https.listen.iter().map(std::net::SocketAddr::ip).filter(|a| !a.is_unspecified()));
+    names.addresses.sort_unstable();
+    names.addresses.dedup();
+    names
+}
+
+fn url(public: &NameOrAddress, port: u16) -> String {
+    let host = match public {
+        NameOrAddress::Name(name) => name.to_string(),
+        NameOrAddress::Address(std::net::IpAddr::V6(v6)) => format!("[{v6}]"),
+        NameOrAddress::Address(v4) => v4.to_string(),
+    };
+    if port == 443 { format!("https://{host}") } else { format!("https://{host}:{port}") }
+}
+
+/// Seconds since 1970.
+fn seconds(now: SystemTime) -> u64 {
+    now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
+fn timestamp(seconds: u64) -> Timestamp {
+    i64::try_from(seconds).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+}

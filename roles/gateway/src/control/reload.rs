@@ -1,0 +1,76 @@
+//! SIGHUP: the file is read again, and what can change while running changes, all of it or nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sixgate_config::Gateway;
+
+use super::{Control, Site};
+use crate::seam::ToNet;
+
+/// Reads the file again. A file that is not valid in full changes nothing.
+pub(crate) fn reload(path: &Path, control: &Control) {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) => {
+            tracing::warn!("reload: {}: {e}: nothing changed", path.display());
+            return;
+        }
+    };
+    match sixgate_config::gateway(path, &text) {
+        Ok(checked) => apply(control, checked.value),
+        Err(report) => tracing::warn!("reload: nothing changed:\n{}", report.render()),
+    }
+}
+
+fn apply(control: &Control, new: Gateway) {
+    let Ok(mut site) = control.site.lock() else { return };
+    if !same_beside(&site.config, &new) {
+        tracing::warn!(
+            "reload: only [[policy]] and [[isatap.allow]] change while running; the rest waits for a restart"
+        );
+    }
+    let mut config = site.config.clone();
+    config.policy = new.policy;
+    if let (Some(mine), Some(theirs)) = (&mut config.isatap, new.isatap) {
+        mine.allow = theirs.allow;
+    }
+    let next = Site::new(config, site.isatap_address, site.own_addresses.clone(), site.broadcasts.clone());
+    if next.mentioned.too_many() {
+        tracing::warn!("reload: [[policy]] names more than 61 groups, clients and hosts: nothing changed");
+        return;
+    }
+    *site = next;
+    control.publish(&site);
+    tracing::info!("reloaded");
+}
+
+/// True when nothing but policy and allow rules differs.
+fn same_beside(old: &Gateway, new: &Gateway) -> bool {
+    let strip = |g: &Gateway| {
+        let mut g = g.clone();
+        g.policy = None;
+        if let Some(isatap) = &mut g.isatap {
+            isatap.allow.clear();
+        }
+        g
+    };
+    strip(old) == strip(new)
+}
+
+impl Control {
+    /// Tells the packet plane what the site is now.
+    pub(crate) fn publish(&self, site: &Site) {
+        match site.snapshot() {
+            Ok(Some(snapshot)) => self.net.tell(ToNet::Snapshot(Arc::new(snapshot))),
+            Ok(None) => {}
+            Err(fault) => tracing::warn!("the new rules cannot be used: {fault}"),
+        }
+        if let Some(router) = site.router() {
+            self.net.tell(ToNet::Isatap(Box::new(router)));
+        }
+        if let Some(door) = &self.door {
+            door.mentioned(site.mentioned.clone());
+        }
+    }
+}

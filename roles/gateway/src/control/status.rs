@@ -1,0 +1,100 @@
+//! `status`: every function of the gateway, how it is and what a person wants to know beside it.
+
+use sixgate_api::{Component, ComponentState, GatewayStatus, Status};
+
+use super::Control;
+use crate::seam::Question;
+
+impl Control {
+    /// How the gateway is.
+    pub(crate) async fn status(&self) -> Status {
+        let clients = self.net.ask(Question::Clients).await.unwrap_or_default();
+        let hosts = self.net.ask(Question::IsatapHosts).await.unwrap_or_default();
+        let sessions = self.net.ask(Question::Sessions).await.unwrap_or_default().len();
+        let flows = self.net.ask(Question::Flows).await.unwrap_or_default();
+        let served = hosts.iter().filter(|h| h.state == sixgate_isatap::HostState::Served).count();
+        let refused = hosts.len() - served;
+        let config = match self.site.lock() {
+            Ok(site) => site.config.clone(),
+            Err(poisoned) => poisoned.into_inner().config.clone(),
+        };
+        let bbr = clients.iter().filter(|c| c.congestion == "bbr").count();
+        let listen: Vec<String> =
+            config.ip_https.iter().flat_map(|t| &t.listen).map(ToString::to_string).collect();
+        let mut components = vec![
+            self.component(
+                "ip-https",
+                (!listen.is_empty()).then(|| {
+                    let n = clients.len();
+                    format!(
+                        "{}, {n} client{}, {bbr} with BBR",
+                        listen.join(", "),
+                        if n == 1 { "" } else { "s" }
+                    )
+                }),
+            ),
+            self.component(
+                "dns64",
+                config.dns.as_ref().map(|d| {
+                    let upstream: Vec<String> = d.upstream.iter().map(ToString::to_string).collect();
+                    format!("upstream {}", upstream.join(", "))
+                }),
+            ),
+            self.component("nat64", config.nat64.as_ref().map(|_| format!("{sessions} sessions"))),
+            self.component(
+                "isatap",
+                config.isatap.as_ref().map(|i| {
+                    let name = i.name.as_ref().map(|n| format!("{n}, ")).unwrap_or_default();
+                    format!("{name}{served} hosts served, {refused} refused")
+                }),
+            ),
+            self.names_component(
+                config.names.as_ref().and_then(|n| n.registration.as_ref()).map(|r| r.zone.to_string()),
+            ),
+        ];
+        if config.policy.is_some() {
+            components.push(self.component("policy", Some(format!("{flows} flows"))));
+        }
+        Status::Gateway(GatewayStatus {
+            name: host_name(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            since: self.since,
+            components,
+        })
+    }
+
+    fn component(&self, name: &str, detail: Option<String>) -> Component {
+        let on = detail.is_some();
+        Component {
+            component: name.to_owned(),
+            state: if on { ComponentState::Ok } else { ComponentState::Disabled },
+            since: on.then_some(self.since),
+            detail: detail.unwrap_or_default(),
+        }
+    }
+
+    /// Registration is the one function that can fail while the daemon runs.
+    fn names_component(&self, zone: Option<String>) -> Component {
+        let registered = self.names.as_ref().map(crate::names::Names::registered).unwrap_or_default();
+        let failed: Vec<String> = registered
+            .iter()
+            .filter_map(|r| r.failure.as_ref().map(|f| format!("{}: {f}", r.name)))
+            .collect();
+        let mut component = self.component(
+            "names",
+            zone.map(|zone| {
+                format!("zone {zone}, {} of {} records", registered.len() - failed.len(), registered.len())
+            }),
+        );
+        if let Some(first) = failed.first() {
+            component.state = ComponentState::Degraded;
+            component.detail = format!("{}, {first}", component.detail);
+        }
+        component
+    }
+}
+
+/// The machine's name, for people.
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map(|n| n.trim().to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,21 @@
+//! The packet plane: workers, their ports, and the path of a packet between them.
+//!
+//! Nothing here waits for anything but readiness: names, files, handshakes and stores belong to control.
+
+mod alias;
+mod answers;
+mod client;
+mod forward;
+mod isatap;
+mod nat64;
+mod port;
+mod session;
+mod tally;
+mod timers;
+mod worker;
+
+pub(crate) use alias::Aliases;
+pub(crate) use isatap::IsatapLink;
+pub(crate) use nat64::Translator;
+pub(crate) use port::Way;
+pub(crate) use worker::{Parts, Worker};

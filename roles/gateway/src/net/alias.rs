@@ -1,0 +1,170 @@
+//! A pool address that is also the gateway's own: on the device it wears another one.
+//!
+//! The kernel takes every packet to one of its own addresses for itself, so the ports that belong to the pool are marked
+//! by netfilter with an address that is nobody's (see [`crate::parent::ports`]), routed to the device by it, and given
+//! their own address back here. Packets on their way out go through the same two steps in reverse. Neither address
+//! is ever seen with the other's packets on a wire.
+
+use std::net::Ipv4Addr;
+
+use sixgate_wire::checksum::{Sum, update};
+use sixgate_wire::ipv4::Ipv4;
+use sixgate_wire::{Packet, protocol, tcp, udp};
+
+/// Position of the source address in an IPv4 header.
+const SOURCE: usize = 12;
+/// Position of the destination address in an IPv4 header.
+const DESTINATION: usize = 16;
+
+/// The own addresses of the pool, each with the address it wears on the device. A handful at most, so a list is a table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Aliases(Vec<Alias>);
+
+/// One own address and its stand-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alias {
+    /// The gateway's own address.
+    pub(crate) own: Ipv4Addr,
+    /// What the device sees instead.
+    pub(crate) worn: Ipv4Addr,
+}
+
+impl Aliases {
+    /// Stand-ins for `own`: 192.0.0.8, the dummy address of RFC 7600, section 4.8, for the first; the others take
+    /// what IANA left unassigned in 192.0.0.0/24 behind it.
+    pub(crate) fn of(own: &[Ipv4Addr]) -> Self {
+        let worn = |n: usize| match u8::try_from(n) {
+            Ok(0) => Some(Ipv4Addr::new(192, 0, 0, 8)),
+            Ok(n @ 1..=100) => Some(Ipv4Addr::new(192, 0, 0, 10 + n)),
+            _ => None,
+        };
+        Self(
+            own.iter()
+                .enumerate()
+                .filter_map(|(n, own)| worn(n).map(|worn| Alias { own: *own, worn }))
+                .collect(),
+        )
+    }
+
+    /// All pairs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Alias> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// A packet from the device: its destination becomes the own address again.
+    pub(crate) fn take_off(&self, packet: &mut Packet) {
+        let Ok(ip) = Ipv4::parse(packet.bytes()) else { return };
+        if let Some(alias) = self.0.iter().find(|a| a.worn == ip.dst()) {
+            replace(packet, DESTINATION, alias.worn, alias.own);
+        }
+    }
+
+    /// A packet for the device: its source becomes the stand-in.
+    pub(crate) fn put_on(&self, packet: &mut Packet) {
+        let Ok(ip) = Ipv4::parse(packet.bytes()) else { return };
+        if let Some(alias) = self.0.iter().find(|a| a.own == ip.src()) {
+            replace(packet, SOURCE, alias.own, alias.worn);
+        }
+    }
+}
+
+/// Replaces the address at `field` and corrects the checksums that cover it. The packet is a checked IPv4 packet.
+fn replace(packet: &mut Packet, field: usize, old: Ipv4Addr, new: Ipv4Addr) {
+    let (old, new_octets) = (Sum::new().with_v4(old), new.octets());
+    let new = Sum::new().with_v4(new);
+    let partial = packet.offload.partial_checksum.is_some();
+    let bytes = packet.bytes_mut();
+    bytes[field..field + 4].copy_from_slice(&new_octets);
+    correct(bytes, 10, |sum| update(sum, old, new));
+    let header = usize::from(bytes[0] & 0x0f) * 4;
+    let first_part = (u16::from(bytes[6] & 0x1f) << 8 | u16::from(bytes[7])) == 0;
+    let position = match bytes[9] {
+        protocol::TCP => header + tcp::CHECKSUM,
+        protocol::UDP => header + udp::CHECKSUM,
+        _ => return,
+    };
+    if !first_part || position + 2 > bytes.len() {
+        return;
+    }
+    if partial {
+        // The field holds the pseudo-header sum alone, not complemented.
+        correct(bytes, position, |sum| Sum::new().with_word(sum).minus(old).and(new).fold());
+    } else if bytes[9] == protocol::TCP {
+        correct(bytes, position, |sum| update(sum, old, new));
+    } else {
+        // RFC 768: zero means that there is no checksum, so a sum of zero is sent as all ones.
+        correct(bytes, position, |sum| match sum {
+            0 => 0,
+            sum => match update(sum, old, new) {
+                0 => 0xffff,
+                sum => sum,
+            },
+        });
+    }
+}
+
+fn correct(bytes: &mut [u8], at: usize, change: impl FnOnce(u16) -> u16) {
+    let sum = change(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+    bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sixgate_wire::checksum::pseudo_v4;
+    use sixgate_wire::ipv4::Header;
+
+    const OWN: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 1);
+    const WORN: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
+    const PEER: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 30);
+
+    fn udp_packet(src: Ipv4Addr, dst: Ipv4Addr, checksum: bool) -> Packet {
+        let header = Header {
+            tos: 0,
+            total_len: 32,
+            identification: 7,
+            dont_fragment: true,
+            more_fragments: false,
+            fragment_offset: 0,
+            ttl: 60,
+            protocol: protocol::UDP,
+            src,
+            dst,
+        };
+        let mut transport = [0x27, 0x10, 0, 80, 0, 12, 0, 0, 1, 2, 3, 4];
+        if checksum {
+            let sum = pseudo_v4(src, dst, protocol::UDP, 12).with(&transport).finish();
+            transport[6..8].copy_from_slice(&sum.to_be_bytes());
+        }
+        let mut packet = Packet::with_capacity(64);
+        assert!(packet.extend(&header.octets()) && packet.extend(&transport));
+        packet
+    }
+
+    #[test]
+    fn both_ways_give_the_packet_that_the_kernel_would_have_made() {
+        let aliases = Aliases::of(&[OWN]);
+        let mut out = udp_packet(OWN, PEER, true);
+        aliases.put_on(&mut out);
+        assert_eq!(out.bytes(), udp_packet(WORN, PEER, true).bytes());
+        let mut back = udp_packet(PEER, WORN, true);
+        aliases.take_off(&mut back);
+        assert_eq!(back.bytes(), udp_packet(PEER, OWN, true).bytes());
+    }
+
+    #[test]
+    fn a_datagram_without_checksum_stays_without() {
+        let mut back = udp_packet(PEER, WORN, false);
+        Aliases::of(&[OWN]).take_off(&mut back);
+        assert_eq!(back.bytes(), udp_packet(PEER, OWN, false).bytes());
+    }
+
+    #[test]
+    fn other_addresses_are_left_alone() {
+        let before = udp_packet(PEER, OWN, true);
+        let mut after = before.clone();
+        Aliases::of(&[OWN]).take_off(&mut after);
+        Aliases::of(&[OWN]).put_on(&mut after);
+        assert_eq!(after.bytes(), before.bytes());
+    }
+}

@@ -1,0 +1,38 @@
+//! Answers to control's questions.
+
+use crate::seam::Question;
+
+use super::worker::Worker;
+
+impl Worker {
+    /// Answers one question. Who asked may have gone away meanwhile, so a failure to deliver is nobody's business.
+    pub(super) fn answer(&self, question: Question) {
+        match question {
+            Question::Counters(to) => {
+                let _ = to.send(Box::new(self.tally.counters().clone()));
+            }
+            Question::Clients(to) => {
+                let _ = to.send(self.clients.iter().map(super::client::Client::view).collect());
+            }
+            Question::IsatapHosts(to) => {
+                let hosts = self.isatap.as_ref().map(|link| link.router.hosts());
+                let _ = to.send(hosts.unwrap_or_default());
+            }
+            Question::Bib(to) => {
+                let bib = self.nat64.as_ref().map(|nat64| nat64.engine.bib().collect());
+                let _ = to.send(bib.unwrap_or_default());
+            }
+            Question::Sessions(to) => {
+                let sessions = self.nat64.as_ref().map(|nat64| nat64.engine.sessions().collect());
+                let _ = to.send(sessions.unwrap_or_default());
+            }
+            Question::Pools(to) => {
+                let pools = self.nat64.as_ref().map(|nat64| nat64.engine.pools().collect());
+                let _ = to.send(pools.unwrap_or_default());
+            }
+            Question::Flows(to) => {
+                let _ = to.send(self.fabric.flow_count());
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Sessions of clients: a stream of packets each, owned by this worker.
+
+use std::io;
+use std::net::SocketAddr;
+
+use sixgate_fabric::Identity;
+use sixgate_io_tls::Stream;
+use sixgate_iphttps::session::Session;
+use sixgate_reason::Reason;
+use sixgate_wire::Packet;
+use sixgate_wire::offload::Segments;
+
+use crate::seam::ClientView;
+
+/// Octets that may wait for a client that does not take them. More would only be delay: TCP inside backs off by loss.
+const LARGEST_BACKLOG: usize = 1 << 20;
+
+/// One session.
+pub(crate) struct Client {
+    pub(crate) name: String,
+    pub(crate) from: SocketAddr,
+    pub(crate) since: i64,
+    pub(crate) congestion: String,
+    pub(crate) stream: Stream,
+    pub(crate) session: Session,
+    pub(crate) identity: Identity,
+    pub(crate) rx_bytes: u64,
+    pub(crate) tx_bytes: u64,
+    /// True while the poller also watches for room to write.
+    pub(crate) watches_room: bool,
+}
+
+impl Client {
+    /// Queues a packet, a super-packet cut into its segments.
+    ///
+    /// # Errors
+    /// The reason when it cannot be queued.
+    pub(crate) fn queue(&mut self, packet: &Packet) -> Result<(), Reason> {
+        if self.stream.backlog() > LARGEST_BACKLOG {
+            return Err(sixgate_reason::IPHTTPS_SEND_BACKLOG);
+        }
+        self.tx_bytes += packet.len() as u64;
+        let mut segments = Segments::new(packet)?;
+        while segments.append(self.stream.queue_space()).is_some() {}
+        Ok(())
+    }
+
+    /// What the session itself has to say: advertisements, neighbour discovery.
+    pub(crate) fn queue_own(&mut self, scratch: &mut Packet) {
+        while self.session.poll_output(scratch) {
+            self.stream.queue(scratch.bytes());
+        }
+    }
+
+    /// Writes what is queued; true when everything went.
+    pub(crate) fn flush(&mut self) -> io::Result<bool> {
+        self.stream.flush()
+    }
+
+    pub(crate) fn view(&self) -> ClientView {
+        ClientView {
+            name: self.name.clone(),
+            address: self.session.addresses().next(),
+            from: self.from,
+            since: self.since,
+            rx_bytes: self.rx_bytes,
+            tx_bytes: self.tx_bytes,
+            congestion: self.congestion.clone(),
+        }
+    }
+}
+
+/// All sessions of a worker, by a number that stays theirs while they live.
+#[derive(Default)]
+pub(crate) struct Clients {
+    slots: Vec<Option<Box<Client>>>,
+    free: Vec<u32>,
+    /// The session that is being worked on and is therefore not in its slot.
+    busy: Option<u32>,
+    /// Sessions with something to write.
+    dirty: Vec<u32>,
+}
+
+impl Clients {
+    /// A number for a new session.
+    pub(crate) fn reserve(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            // A worker runs out of descriptors long before.
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Puts a session into its slot.
+    pub(crate) fn put(&mut self, n: u32, client: Box<Client>) {
+        if self.busy == Some(n) {
+            self.busy = None;
+        }
+        self.slots[n as usize] = Some(client);
+    }
+
+    /// Takes a session out to work on it; packets for it meanwhile are told by [`Clients::is_busy`].
+    pub(crate) fn take(&mut self, n: u32) -> Option<Box<Client>> {
+        let client = self.slots.get_mut(n as usize)?.take();
+        if client.is_some() {
+            self.busy = Some(n);
+        }
+        client
+    }
+
+    /// Gives back the number of a session that is gone.
+    pub(crate) fn release(&mut self, n: u32) {
+        if self.busy == Some(n) {
+            self.busy = None;
+        }
+        self.slots[n as usize] = None;
+        self.free.push(n);
+    }
+
+    pub(crate) fn is_busy(&self, n: u32) -> bool {
+        self.busy == Some(n)
+    }
+
+    pub(crate) fn get_mut(&mut self, n: u32) -> Option<&mut Client> {
+        self.slots.get_mut(n as usize)?.as_deref_mut()
+    }
+
+    /// The session of the client with this name.
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        let at = self.slots.iter().position(|s| s.as_ref().is_some_and(|c| c.name == name))?;
+        u32::try_from(at).ok()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.slots.iter().flatten().map(|c| &**c)
+    }
+
+    /// Every number in use.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        (0..).zip(&self.slots).filter(|(_, s)| s.is_some()).map(|(n, _)| n).collect()
+    }
+
+    /// Remembers that a session has something to write.
+    pub(crate) fn mark(&mut self, n: u32) {
+        if !self.dirty.contains(&n) {
+            self.dirty.push(n);
+        }
+    }
+
+    /// One session with something to write.
+    pub(crate) fn next_dirty(&mut self) -> Option<u32> {
+        self.dirty.pop()
+    }
+}

@@ -1,0 +1,86 @@
+//! The ISATAP link of a worker: its raw socket and the router behind it.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use sixgate_io_link::{Outer, Proto41};
+use sixgate_isatap::{Inbound, Refused, Router};
+use sixgate_time::Instant;
+use sixgate_wire::Packet;
+
+use super::port::Way;
+use super::worker::{BATCH, Worker};
+
+/// Socket and router.
+pub(crate) struct IsatapLink {
+    pub(crate) socket: Proto41,
+    pub(crate) router: Router,
+}
+
+impl IsatapLink {
+    /// Queues a packet for the host or router that it is for.
+    pub(crate) fn send(&mut self, now: Instant, packet: &Packet) -> Result<(), Refused> {
+        let to = self.router.encapsulate(now, packet)?;
+        self.queue(to, packet)
+    }
+
+    fn queue(&mut self, to: Ipv4Addr, packet: &Packet) -> Result<(), Refused> {
+        self.socket.send(to, packet).map_err(|fault| Refused { reason: fault.reason(), refusal: None })
+    }
+
+    /// Queues what the router itself has to say.
+    pub(crate) fn queue_own(&mut self, scratch: &mut Packet) {
+        while let Some(to) = self.router.poll_output(scratch) {
+            // Neighbour discovery is never a super-packet, so its metadata always fits.
+            let _ = self.queue(to, scratch);
+        }
+    }
+}
+
+impl AsFd for IsatapLink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Where a batch from the raw socket is read to.
+pub(crate) struct Arrivals {
+    packets: Vec<Packet>,
+    outer: Vec<Outer>,
+}
+
+impl Arrivals {
+    pub(crate) fn new() -> Self {
+        Self { packets: (0..BATCH).map(|_| Packet::new()).collect(), outer: vec![Outer::default(); BATCH] }
+    }
+}
+
+impl Worker {
+    /// Reads one batch of protocol 41 and forwards what the router believes.
+    pub(super) fn read_isatap(&mut self) -> io::Result<()> {
+        let Some(mut arrivals) = self.arrivals.take() else { return Ok(()) };
+        let result = self.receive_isatap(&mut arrivals);
+        self.arrivals = Some(arrivals);
+        result
+    }
+
+    fn receive_isatap(&mut self, arrivals: &mut Arrivals) -> io::Result<()> {
+        let Some(link) = &mut self.isatap else { return Ok(()) };
+        let n = link.socket.receive_batch(&mut arrivals.packets, &mut arrivals.outer)?;
+        let Some(mut coalescer) = self.coalescer.take() else { return Ok(()) };
+        for (packet, outer) in arrivals.packets[..n].iter_mut().zip(&arrivals.outer) {
+            let Some(link) = &mut self.isatap else { break };
+            match link.router.decapsulate(self.now, outer.src, outer.dst, packet) {
+                Inbound::Forward => coalescer.push_packet(packet, &mut |p| self.forward(Way::Isatap, p)),
+                Inbound::Consumed => {}
+                Inbound::Drop(reason) => {
+                    self.tally.count(self.now, reason, format_args!("{packet:?} from {}", outer.src));
+                }
+            }
+        }
+        coalescer.flush(&mut |p| self.forward(Way::Isatap, p));
+        self.coalescer = Some(coalescer);
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! The translator's port: its device, its engine, and the stand-ins of own addresses.
+
+use std::io;
+
+use sixgate_io_link::Tun;
+use sixgate_nat64::Nat64;
+use sixgate_wire::Packet;
+
+use super::alias::Aliases;
+
+/// The NAT64 of a worker.
+pub(crate) struct Translator {
+    pub(crate) tun: Tun,
+    pub(crate) engine: Nat64,
+    pub(crate) aliases: Aliases,
+    /// Largest IPv4 packet that the way out carries.
+    pub(crate) mtu4: u16,
+    /// Largest IPv6 packet that the way in carries.
+    pub(crate) mtu6: u16,
+}
+
+impl Translator {
+    /// Writes a translated packet to the kernel: IPv4 outwards, IPv6 where the translator works alone.
+    pub(crate) fn write(&mut self, packet: &mut Packet) -> io::Result<()> {
+        if is_v4(packet) {
+            self.aliases.put_on(packet);
+        }
+        self.tun.send(packet)
+    }
+
+    /// Reads a packet from the kernel, own addresses restored; false when there is none.
+    pub(crate) fn read(&mut self, packet: &mut Packet) -> io::Result<bool> {
+        let some = self.tun.receive(packet)?;
+        if some && is_v4(packet) {
+            self.aliases.take_off(packet);
+        }
+        Ok(some)
+    }
+}
+
+/// The version nibble; anything that is not 4 goes the way of IPv6, whose parser refuses what is neither.
+pub(crate) fn is_v4(packet: &Packet) -> bool {
+    packet.bytes().first().is_some_and(|b| b >> 4 == 4)
+}

@@ -1,0 +1,93 @@
+//! What happens without a packet: time-outs, the end of a batch, the farewell.
+
+use sixgate_io_link::clock;
+use sixgate_isatap::RouterEvent;
+use sixgate_time::{Duration, Instant};
+
+use super::worker::Worker;
+use crate::seam::ToControl;
+
+/// How often the list of ISATAP hosts that control keeps over a restart is brought up to date.
+const KEEP_HOSTS: Duration = Duration::from_secs(5);
+
+/// Between two withdrawals.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+impl Worker {
+    /// When the next thing is due without a packet.
+    pub(super) fn next_timeout(&self) -> Instant {
+        let mut next = self.fabric.next_timeout();
+        if let Some(nat64) = &self.nat64 {
+            next = next.min(nat64.engine.next_timeout());
+        }
+        if let Some(link) = &self.isatap {
+            next = next.min(link.router.next_timeout()).min(self.hosts_due);
+        }
+        next
+    }
+
+    /// Whatever is due.
+    pub(super) fn timers(&mut self) {
+        if self.fabric.next_timeout() <= self.now {
+            self.fabric.handle_timeout(self.now);
+        }
+        if self.nat64.as_ref().is_some_and(|nat64| nat64.engine.next_timeout() <= self.now) {
+            if let Some(nat64) = &mut self.nat64 {
+                nat64.engine.handle_timeout(self.now);
+            }
+            self.drain_translator();
+        }
+        let Some(link) = &mut self.isatap else { return };
+        if link.router.next_timeout() <= self.now {
+            link.router.handle_timeout(self.now);
+        }
+        if self.hosts_due <= self.now {
+            self.hosts_due = self.now + KEEP_HOSTS;
+            // Control may be gone; then nobody keeps the list.
+            let _ = self.outbox.send(ToControl::Served(link.router.memory_of_hosts()));
+        }
+    }
+
+    /// Sends what this turn has queued.
+    pub(super) fn flush(&mut self) {
+        if let (Some(link), Some(mut scratch)) = (&mut self.isatap, self.pool.take()) {
+            link.queue_own(&mut scratch);
+            self.pool.give(scratch);
+            while let Some(event) = link.router.poll_event() {
+                match event {
+                    RouterEvent::HostServed { ipv4 } => tracing::info!(host = %ipv4, "ISATAP host is served"),
+                    RouterEvent::HostForgotten { ipv4 } => {
+                        tracing::info!(host = %ipv4, "ISATAP host is gone")
+                    }
+                    // The refusal itself is counted and logged under its reason.
+                    RouterEvent::HostRefused { .. } => {}
+                }
+            }
+            if let Err(e) = link.socket.flush() {
+                let reason = sixgate_reason::QUEUE_FULL;
+                self.tally.count(self.now, reason, format_args!("protocol 41: {e}"));
+            }
+        }
+        self.flush_clients();
+    }
+
+    /// Tells ISATAP hosts that this router goes, and clients that their stream ends here.
+    pub(super) fn farewell(&mut self) {
+        if let Some(link) = &mut self.isatap {
+            link.router.shutdown(self.now);
+        }
+        self.flush();
+        while let Some(link) = self.isatap.as_mut().filter(|link| link.router.is_announcing()) {
+            // The last moments of this thread: nothing else waits for it any more.
+            std::thread::sleep(
+                clock::until(link.router.next_timeout()).unwrap_or_default().min(LONGEST_PAUSE),
+            );
+            self.now = clock::now();
+            link.router.handle_timeout(self.now);
+            self.flush();
+        }
+        for n in self.clients.numbers() {
+            self.end(n, None);
+        }
+    }
+}

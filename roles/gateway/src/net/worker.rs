@@ -1,0 +1,222 @@
+//! The loop of the packet plane: readiness in, batches through the ports, timers.
+
+use std::io;
+use std::sync::mpsc;
+
+use sixgate_fabric::{Fabric, Limits, Port};
+use sixgate_io_link::{BufferPool, Interest, Poller, Tun, Waker, clock};
+use sixgate_time::Instant;
+use sixgate_wire::Packet;
+use sixgate_wire::offload::Coalescer;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::client::Clients;
+use super::isatap::{Arrivals, IsatapLink};
+use super::nat64::{Translator, is_v4};
+use super::tally::Tally;
+use crate::seam::{ToControl, ToNet};
+
+/// Packets from one port before the others have their turn.
+pub(super) const BATCH: usize = 64;
+/// Flows that are merged at a time.
+const MERGED_FLOWS: usize = 8;
+/// Buffers of a worker: one batch, the answers it causes, and some.
+const BUFFERS: usize = 160;
+
+/// What the poller tells us of.
+pub(super) mod token {
+    pub(in super::super) const WAKE: u64 = 0;
+    pub(in super::super) const NAT64: u64 = 1;
+    pub(in super::super) const ISATAP: u64 = 2;
+    /// The TUN devices into the kernel, one number each.
+    pub(in super::super) const KERNEL: u64 = 8;
+    /// Sessions of clients, by number.
+    pub(in super::super) const CLIENT: u64 = 1 << 32;
+}
+
+/// What a worker is made of; everything was opened before, with the privileges that takes.
+pub(crate) struct Parts {
+    pub(crate) fabric: Option<Fabric>,
+    pub(crate) kernel: Vec<Tun>,
+    pub(crate) nat64: Option<Translator>,
+    pub(crate) isatap: Option<IsatapLink>,
+    /// MTU of clients' links, and the source of errors sent to them.
+    pub(crate) client_port: Option<Port>,
+    pub(crate) inbox: mpsc::Receiver<ToNet>,
+    pub(crate) waker: Waker,
+    pub(crate) outbox: UnboundedSender<ToControl>,
+}
+
+/// One worker with everything that is its own.
+pub(crate) struct Worker {
+    pub(super) now: Instant,
+    pub(super) fabric: Fabric,
+    /// False where NAT64 works alone and there is nothing to route between.
+    pub(super) has_fabric: bool,
+    pub(super) kernel: Vec<Tun>,
+    pub(super) nat64: Option<Translator>,
+    pub(super) isatap: Option<IsatapLink>,
+    pub(super) clients: Clients,
+    pub(super) client_port: Option<Port>,
+    pub(super) tally: Tally,
+    pub(super) pool: BufferPool,
+    pub(super) poller: Poller,
+    /// Packets for the session that is being worked on.
+    pub(super) deferred: Vec<Packet>,
+    pub(super) coalescer: Option<Coalescer>,
+    pub(super) arrivals: Option<Arrivals>,
+    pub(super) outbox: UnboundedSender<ToControl>,
+    inbox: mpsc::Receiver<ToNet>,
+    waker: Waker,
+    pub(super) hosts_due: Instant,
+    ready: Vec<(u64, bool, bool)>,
+}
+
+impl Worker {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// When the system gives no poller.
+    pub(crate) fn new(parts: Parts, seed: [u8; 32]) -> io::Result<Self> {
+        let poller = Poller::new(256)?;
+        poller.add(&parts.waker, token::WAKE, Interest::READ)?;
+        for (n, tun) in (0..).zip(&parts.kernel) {
+            poller.add(tun, token::KERNEL + n, Interest::READ)?;
+        }
+        if let Some(nat64) = &parts.nat64 {
+            poller.add(&nat64.tun, token::NAT64, Interest::READ)?;
+        }
+        if let Some(isatap) = &parts.isatap {
+            poller.add(isatap, token::ISATAP, Interest::READ)?;
+        }
+        let parts_isatap = parts.isatap.is_some();
+        Ok(Self {
+            now: clock::now(),
+            has_fabric: parts.fabric.is_some(),
+            fabric: parts.fabric.unwrap_or_else(|| Fabric::new(Limits::default(), seed)),
+            kernel: parts.kernel,
+            nat64: parts.nat64,
+            isatap: parts.isatap,
+            clients: Clients::default(),
+            client_port: parts.client_port,
+            tally: Tally::new(),
+            pool: BufferPool::new(BUFFERS, Packet::LARGEST),
+            poller,
+            deferred: Vec::with_capacity(BATCH),
+            coalescer: Some(Coalescer::new(MERGED_FLOWS)),
+            arrivals: parts_isatap.then(Arrivals::new),
+            outbox: parts.outbox,
+            inbox: parts.inbox,
+            waker: parts.waker,
+            hosts_due: Instant::ZERO,
+            ready: Vec::with_capacity(256),
+        })
+    }
+
+    /// Runs until control says stop.
+    pub(crate) fn run(mut self) {
+        if let Err(e) = self.turn_until_stopped() {
+            // Control may be gone already; then nobody is left to be told.
+            let _ = self.outbox.send(ToControl::Failed(e.to_string()));
+        }
+    }
+
+    fn turn_until_stopped(&mut self) -> io::Result<()> {
+        loop {
+            let timeout = clock::until(self.next_timeout());
+            let mut ready = std::mem::take(&mut self.ready);
+            ready.clear();
+            ready.extend(self.poller.wait(timeout)?.map(|e| (e.token, e.readable, e.writable)));
+            self.now = clock::now();
+            for (token, readable, writable) in ready.iter().copied() {
+                if token == token::WAKE {
+                    self.waker.drain();
+                    if self.read_inbox() {
+                        self.farewell();
+                        return Ok(());
+                    }
+                } else {
+                    self.serve(token, readable, writable)?;
+                }
+            }
+            self.ready = ready;
+            self.timers();
+            self.flush();
+        }
+    }
+
+    fn serve(&mut self, token: u64, readable: bool, writable: bool) -> io::Result<()> {
+        match token {
+            token::NAT64 => self.read_nat64(),
+            token::ISATAP => self.read_isatap(),
+            n if n >= token::CLIENT => {
+                let n = u32::try_from(n - token::CLIENT).unwrap_or(u32::MAX);
+                if readable {
+                    self.read_client(n);
+                }
+                if writable {
+                    self.clients.mark(n);
+                }
+                Ok(())
+            }
+            n => self.read_kernel(usize::try_from(n - token::KERNEL).unwrap_or(usize::MAX)),
+        }
+    }
+
+    fn read_kernel(&mut self, n: usize) -> io::Result<()> {
+        let Some(mut packet) = self.pool.take() else { return Ok(()) };
+        for _ in 0..BATCH {
+            let Some(tun) = self.kernel.get_mut(n) else { break };
+            if !tun.receive(&mut packet)? {
+                break;
+            }
+            self.accept_kernel(&mut packet);
+        }
+        self.pool.give(packet);
+        Ok(())
+    }
+
+    fn read_nat64(&mut self) -> io::Result<()> {
+        let Some(mut packet) = self.pool.take() else { return Ok(()) };
+        for _ in 0..BATCH {
+            let Some(nat64) = &mut self.nat64 else { break };
+            if !nat64.read(&mut packet)? {
+                break;
+            }
+            if is_v4(&packet) {
+                self.translate_in(&mut packet);
+            } else if self.has_fabric {
+                self.accept_kernel(&mut packet);
+            } else {
+                self.translate_out(&mut packet);
+            }
+        }
+        self.pool.give(packet);
+        Ok(())
+    }
+
+    /// True when it is time to stop.
+    fn read_inbox(&mut self) -> bool {
+        loop {
+            match self.inbox.try_recv() {
+                Ok(ToNet::Stop) | Err(mpsc::TryRecvError::Disconnected) => return true,
+                Err(mpsc::TryRecvError::Empty) => return false,
+                Ok(ToNet::Admit(admission)) => self.admit(*admission),
+                Ok(ToNet::Expel { name, reason }) => self.expel(&name, reason),
+                Ok(ToNet::Snapshot(snapshot)) => self.fabric.set_snapshot(snapshot),
+                Ok(ToNet::Isatap(config)) => {
+                    if let Some(link) = &mut self.isatap {
+                        link.router.reconfigure(self.now, *config);
+                    }
+                }
+                Ok(ToNet::Remember(hosts)) => {
+                    if let Some(link) = &mut self.isatap {
+                        link.router.remember(self.now, &hosts);
+                    }
+                }
+                Ok(ToNet::Refused { reason, what }) => self.tally.count(self.now, reason, what),
+                Ok(ToNet::Ask(question)) => self.answer(question),
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What needs privilege, before a packet is read: devices, addresses, routes, sysctls, netfilter.
+//!
+//! Everything on a device of ours goes with the device; everything else is in the journal before it is done.
+
+mod devices;
+mod machine;
+mod ports;
+
+pub(crate) use devices::{Devices, error_sources, prepare};
+pub(crate) use machine::Machine;

@@ -1,0 +1,180 @@
+//! The devices of a gateway, with their addresses and routes.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use sixgate_config::Gateway;
+use sixgate_config::nat64::Nat64;
+use sixgate_io_host::{Address, Journal, Netlink, Route, sysctl};
+use sixgate_io_link::{Proto41, Tun, TunOptions};
+use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, isatap};
+
+use super::Machine;
+use super::ports::{self, Taken};
+use crate::Failure;
+use crate::control::nat64 as settings;
+use crate::net::Aliases;
+
+/// A device that the kernel may hand anything to: what does not fit further on is told by us, not by it.
+const LARGEST_MTU: u32 = 65_535;
+
+/// Everything that is open and set up.
+pub(crate) struct Devices {
+    /// Into the kernel's own IPv6.
+    pub(crate) kernel: Vec<Tun>,
+    /// The translator's device and the stand-ins of own addresses.
+    pub(crate) nat64: Option<(Tun, Aliases)>,
+    /// The ISATAP link's socket.
+    pub(crate) isatap: Option<Proto41>,
+}
+
+/// Makes the devices and sets up what leads to them.
+pub(crate) fn prepare(
+    config: &Gateway,
+    machine: &Machine,
+    netlink: &mut Netlink,
+    journal: &mut Journal,
+) -> Result<Devices, Failure> {
+    let mut devices = Devices { kernel: Vec::new(), nat64: None, isatap: None };
+    if let Some(site) = &config.site {
+        let tun = open(&site.device, 1500)?;
+        let index = start(&tun, netlink)?;
+        netlink.add_address(&Address::plain(index, site.dns64_address(), 128))?;
+        netlink.add_route(&through(site.clients(), index))?;
+        devices.kernel.push(tun);
+    }
+    if let (Some(isatap), Some(v4)) = (&config.isatap, machine.isatap) {
+        let tun = open(&isatap.device, isatap.mtu)?;
+        let index = start(&tun, netlink)?;
+        let link_local = isatap::link_local(isatap::Form::of(v4), v4);
+        netlink.add_address(&Address::plain(index, link_local, 64))?;
+        netlink.add_address(&Address::plain(index, isatap::own(isatap.prefix, v4), 64))?;
+        netlink.add_route(&through(isatap.prefix, index))?;
+        devices.kernel.push(tun);
+        let mut socket = Proto41::bind(v4)?;
+        socket.set_mtu(u16::try_from(isatap.mtu).unwrap_or(u16::MAX));
+        devices.isatap = Some(socket);
+        if config.site.is_none() {
+            forward_ipv6(journal)?;
+        }
+    }
+    if let Some(nat64) = &config.nat64 {
+        devices.nat64 = Some(translator(config, nat64, machine, netlink, journal)?);
+    }
+    Ok(devices)
+}
+
+/// A route by way of a next hop that is nobody: on-link, every destination would cost the kernel a neighbour entry
+/// (RFC 6583), and a device without link-layer addresses asks no next hop anything.
+fn through(prefix: Ipv6Prefix, link: u32) -> Route {
+    const NOBODY: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+    Route { onlink: true, ..Route::dev(prefix, link).via(NOBODY) }
+}
+
+fn open(name: &str, mtu: u32) -> Result<Tun, Failure> {
+    Ok(Tun::open(name, &TunOptions { mtu, queues: 1, offload: true })?)
+}
+
+/// Sets a device up with IPv6 and no address of the kernel's own making. Settings of a device of ours go with it.
+fn start(tun: &Tun, netlink: &mut Netlink) -> Result<u32, Failure> {
+    let name = tun.name();
+    for (key, value) in
+        [("disable_ipv6", "0"), ("accept_ra", "0"), ("addr_gen_mode", "1"), ("router_solicitations", "0")]
+    {
+        sysctl::set(&format!("net/ipv6/conf/{name}/{key}"), value)?;
+    }
+    sysctl::set(&format!("net/ipv4/conf/{name}/rp_filter"), "0")?;
+    tun.set_up()?;
+    Ok(netlink.link(name)?.index)
+}
+
+fn forward_ipv6(journal: &mut Journal) -> Result<(), Failure> {
+    journal.sysctl("net/ipv6/conf/all/forwarding", "1")?;
+    Ok(())
+}
+
+/// The translator's device: prefix and pool lead to it.
+fn translator(
+    config: &Gateway,
+    nat64: &Nat64,
+    machine: &Machine,
+    netlink: &mut Netlink,
+    journal: &mut Journal,
+) -> Result<(Tun, Aliases), Failure> {
+    let tun = open(&nat64.device, LARGEST_MTU)?;
+    let index = start(&tun, netlink)?;
+    let (own, foreign) = split_pool(nat64, machine)?;
+    let aliases = Aliases::of(&own.iter().map(|t| t.own).fold(Vec::new(), |mut seen, a| {
+        if !seen.contains(&a) {
+            seen.push(a);
+        }
+        seen
+    }));
+    for prefix in &nat64.prefixes {
+        netlink.add_route(&through(prefix.prefix(), index))?;
+    }
+    for prefix in foreign {
+        netlink.add_route(&Route::dev(prefix, index))?;
+    }
+    for alias in aliases.iter() {
+        netlink.add_route(&Route::dev(Ipv4Prefix::containing(alias.worn, 32), index))?;
+    }
+    if !own.is_empty() {
+        let table = ports::table(&nat64.device);
+        journal.nft("ip", &table, &ports::rules(&nat64.device, &aliases, &own))?;
+    }
+    match &config.site {
+        // A gateway between two networks must not become a router between them: only what is translated is forwarded.
+        Some(site) => {
+            sysctl::set(&format!("net/ipv4/conf/{}/forwarding", nat64.device), "1")?;
+            journal.sysctl(&format!("net/ipv4/conf/{}/forwarding", site.inside), "1")?;
+        }
+        None => {
+            journal.sysctl("net/ipv4/ip_forward", "1")?;
+            forward_ipv6(journal)?;
+        }
+    }
+    Ok((tun, aliases))
+}
+
+/// The pool in two: ranges of own addresses, which netfilter hands over, and prefixes that are routed here.
+fn split_pool(nat64: &Nat64, machine: &Machine) -> Result<(Vec<Taken>, Vec<Ipv4Prefix>), Failure> {
+    let (mut taken, mut routed) = (Vec::new(), Vec::new());
+    for entry in &nat64.pool {
+        let Some(prefix) = settings::addresses(entry, machine.inside) else { continue };
+        let own: Vec<Ipv4Addr> = machine.own().filter(|a| prefix.contains(*a)).collect();
+        if own.is_empty() {
+            if !routed.contains(&prefix) {
+                routed.push(prefix);
+            }
+            continue;
+        }
+        if prefix.length() != 32 {
+            return Err(Failure::new(format!(
+                "nat64.pool {prefix} contains this machine's own address {}: list that one alone, with its ports",
+                own[0]
+            )));
+        }
+        if !entry.ports_named {
+            return Err(Failure::new(format!(
+                "nat64.pool {} is this machine's own address: say which ports, as in \"{}:10000-29999\"",
+                own[0], own[0]
+            )));
+        }
+        taken.push(Taken { own: own[0], protocol: entry.protocol, ports: entry.ports.clone() });
+    }
+    Ok((taken, routed))
+}
+
+/// Sources of the translator's own errors.
+pub(crate) fn error_sources(
+    machine: &Machine,
+    netlink: &mut Netlink,
+    own6: Option<Ipv6Addr>,
+) -> Result<(Ipv4Addr, Ipv6Addr), Failure> {
+    let v4 = machine.representative().unwrap_or(Ipv4Addr::new(192, 0, 0, 8));
+    let v6 = match own6 {
+        Some(v6) => Some(v6),
+        None => super::machine::ipv6_representative(netlink)?,
+    };
+    Ok((v4, v6.unwrap_or(Ipv6Addr::UNSPECIFIED)))
+}

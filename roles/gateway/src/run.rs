@@ -1,0 +1,110 @@
+//! From a valid file to a running gateway and back.
+
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use sixgate_config::Gateway;
+use sixgate_fabric::{Fabric, Limits};
+use sixgate_io_host::{Journal, Netlink};
+use sixgate_io_link::Waker;
+use sixgate_isatap::Router;
+use sixgate_nat64::Nat64;
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::control::{self, Net, Site};
+use crate::net::{IsatapLink, Parts, Translator, Worker};
+use crate::parent::{self, Devices, Machine};
+use crate::seam::{ToControl, ToNet};
+use crate::{Failure, control::nat64 as settings};
+
+/// Name of the journal in the state directory.
+const JOURNAL: &str = "gateway.journal";
+
+pub(crate) fn run(path: &Path, config: Gateway) -> Result<(), Failure> {
+    std::fs::create_dir_all(&config.state)
+        .map_err(|e| Failure::new(format!("{}: {e}", config.state.display())))?;
+    let (mut journal, undone) = Journal::open(&config.state.join(JOURNAL))?;
+    for remark in undone.remarks {
+        tracing::warn!("left by an earlier run: {remark}");
+    }
+    let outcome = with_journal(path, config, &mut journal);
+    for remark in journal.undo().remarks {
+        tracing::warn!("{remark}");
+    }
+    outcome
+}
+
+fn with_journal(path: &Path, config: Gateway, journal: &mut Journal) -> Result<(), Failure> {
+    let mut netlink = Netlink::new()?;
+    let machine = Machine::look(&mut netlink, &config)?;
+    let site = Site::new(config, machine.isatap, machine.own().collect(), machine.broadcasts());
+    if site.mentioned.too_many() {
+        return Err(Failure::new(
+            "[[policy]] names more than 61 groups, clients and hosts: use prefixes for some",
+        ));
+    }
+    let mut devices = parent::prepare(&site.config, &machine, &mut netlink, journal)?;
+    let (to_net, inbox) = mpsc::channel();
+    let waker = Waker::new()?;
+    let (outbox, from_net) = unbounded_channel();
+    let parts = Parts {
+        fabric: fabric(&site)?,
+        nat64: translator(&site, &machine, &mut netlink, &mut devices)?,
+        isatap: isatap(&site, &mut devices)?,
+        kernel: devices.kernel,
+        client_port: site.client_port(),
+        inbox,
+        waker: waker.clone(),
+        outbox,
+    };
+    let failed = parts.outbox.clone();
+    let net = Net::new(to_net, waker);
+    let seed = seed()?;
+    // The poller belongs to the thread that waits in it.
+    let worker = move || match Worker::new(parts, seed) {
+        Ok(worker) => worker.run(),
+        Err(e) => drop(failed.send(ToControl::Failed(e.to_string()))),
+    };
+    let packets = thread::Builder::new().name("worker-0".to_owned()).spawn(worker)?;
+    let outcome = control::run(path, site, net.clone(), from_net);
+    net.tell(ToNet::Stop);
+    if packets.join().is_err() {
+        return Err(Failure::new("the packet plane panicked; please report this as a bug"));
+    }
+    outcome
+}
+
+fn fabric(site: &Site) -> Result<Option<Fabric>, Failure> {
+    let Some(snapshot) = site.snapshot()? else { return Ok(None) };
+    let mut fabric = Fabric::new(Limits::default(), seed()?);
+    fabric.set_snapshot(Arc::new(snapshot));
+    Ok(Some(fabric))
+}
+
+fn translator(
+    site: &Site,
+    machine: &Machine,
+    netlink: &mut Netlink,
+    devices: &mut Devices,
+) -> Result<Option<Translator>, Failure> {
+    let (Some(file), Some((tun, aliases))) = (&site.config.nat64, devices.nat64.take()) else {
+        return Ok(None);
+    };
+    let (gateway4, gateway6) = parent::error_sources(machine, netlink, site.own_address())?;
+    let config = settings::settings(file, machine.inside, gateway4, gateway6);
+    let mtu4 = machine.inside_mtu.and_then(|m| u16::try_from(m).ok()).unwrap_or(1500);
+    Ok(Some(Translator { tun, engine: Nat64::new(config, seed()?), aliases, mtu4, mtu6: 1500 }))
+}
+
+fn isatap(site: &Site, devices: &mut Devices) -> Result<Option<IsatapLink>, Failure> {
+    let (Some(config), Some(socket)) = (site.router(), devices.isatap.take()) else { return Ok(None) };
+    Ok(Some(IsatapLink { socket, router: Router::new(config, seed()?) }))
+}
+
+/// Fresh randomness: peers choose what our tables hash.
+fn seed() -> Result<[u8; 32], Failure> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|e| Failure::new(format!("no randomness: {e}")))?;
+    Ok(seed)
+}

@@ -1,0 +1,89 @@
+//! The one channel between the packet plane and the control plane.
+//!
+//! The two share nothing else, so that they can become two processes: everything here is a value, but for the sockets,
+//! which a process can hand over too.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use sixgate_fabric::{Identity, Snapshot};
+use sixgate_io_tls::Stream;
+use sixgate_iphttps::session::SessionConfig;
+use sixgate_isatap::{HostView, RememberedHost, RouterConfig};
+use sixgate_nat64::{BibView, PoolView, SessionView};
+use sixgate_reason::{Counters, Reason};
+use tokio::sync::oneshot;
+
+/// What control tells the packet plane.
+pub(crate) enum ToNet {
+    /// A client whose certificate was checked and whose request was answered: the socket changes hands.
+    Admit(Box<Admission>),
+    /// End the session of this client.
+    Expel { name: String, reason: Reason },
+    /// Routes, policy and identities have changed.
+    Snapshot(Arc<Snapshot>),
+    /// Who is served by the ISATAP router has changed.
+    Isatap(Box<RouterConfig>),
+    /// ISATAP hosts that an earlier run served: they are told that the router is back.
+    Remember(Vec<RememberedHost>),
+    /// Control refused something; the packet plane keeps all counters.
+    Refused { reason: Reason, what: String },
+    /// A question; the answer goes back through the sender.
+    Ask(Question),
+    /// End in order.
+    Stop,
+}
+
+/// A client at the moment its socket moves to the packet plane.
+pub(crate) struct Admission {
+    /// Name in its certificate.
+    pub(crate) name: String,
+    /// The socket with its TLS state, the answer to the request written.
+    pub(crate) stream: Stream,
+    /// Where it came from.
+    pub(crate) from: SocketAddr,
+    /// What it gets.
+    pub(crate) session: SessionConfig,
+    /// What policy knows of it.
+    pub(crate) identity: Identity,
+    /// Wall-clock second of admission, for people.
+    pub(crate) since: i64,
+    /// Congestion control of the outer socket.
+    pub(crate) congestion: String,
+}
+
+/// What control wants to know.
+pub(crate) enum Question {
+    Counters(oneshot::Sender<Box<Counters>>),
+    Clients(oneshot::Sender<Vec<ClientView>>),
+    IsatapHosts(oneshot::Sender<Vec<HostView>>),
+    Bib(oneshot::Sender<Vec<BibView>>),
+    Sessions(oneshot::Sender<Vec<SessionView>>),
+    Pools(oneshot::Sender<Vec<PoolView>>),
+    Flows(oneshot::Sender<usize>),
+}
+
+/// One connected client.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientView {
+    pub(crate) name: String,
+    pub(crate) address: Option<Ipv6Addr>,
+    pub(crate) from: SocketAddr,
+    pub(crate) since: i64,
+    pub(crate) rx_bytes: u64,
+    pub(crate) tx_bytes: u64,
+    pub(crate) congestion: String,
+}
+
+/// What the packet plane tells control.
+#[derive(Debug)]
+pub(crate) enum ToControl {
+    /// A session took over its socket.
+    Up { name: String },
+    /// A session ended; without a reason when the client closed it or was replaced by itself.
+    Down { name: String, reason: Option<Reason> },
+    /// These ISATAP hosts are served; control keeps them over a restart.
+    Served(Vec<RememberedHost>),
+    /// The packet plane cannot go on.
+    Failed(String),
+}
