@@ -1,1 +1,83 @@
-//! sixgate-role-host
+//! The ISATAP host: gives one workstation of an IPv4-only intranet a way to the clients, and to nothing else.
+//!
+//! What it is: the place where the ISATAP core, a TUN device, the raw socket of protocol 41, name look-ups and the
+//! control socket meet. What it is not: a protocol; that is `sixgate-isatap`.
+//!
+//! ```text
+//!   programs <-> kernel <-> TUN isatap0 <-> worker <-> protocol 41 <-> routers
+//!                 ^                          |  ^
+//!                 +-- addresses and routes --+  | list of routers, questions
+//!                                            control: look-ups, signals, control socket (tokio)
+//! ```
+//!
+//! Everything that is changed on the machine hangs on the device, and the device goes with the process: so a daemon that
+//! ends, by a signal or by a kill, leaves no address, route or setting behind.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `run` | from a valid file to a running host and back |
+//! | `worker` | the loop that moves packets |
+//! | `kernel` | the host's addresses and routes on the device |
+//! | `site` | which interface, which IPv4 address |
+//! | `routers` | the list of potential routers, its cache on disk |
+//! | `lookup` | names of routers to addresses, again and again |
+//! | `control` | signals and the control socket |
+//! | `seam` | what control and worker say to each other |
+//! | `tally` | what was dropped and refused |
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::path::Path;
+
+use sixgate_config::Host;
+
+mod control;
+mod kernel;
+mod lookup;
+mod routers;
+mod run;
+mod seam;
+mod site;
+mod tally;
+mod worker;
+
+/// Why the daemon did not start, or ended: one line that says what, where and what to do.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl Failure {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+macro_rules! failure_from {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self(error.to_string())
+            }
+        })*
+    };
+}
+
+failure_from!(sixgate_io_host::HostError, sixgate_io_link::SetupError, std::io::Error);
+
+/// Runs the host of `config` until SIGTERM or SIGINT; SIGHUP reads `path` again and takes over its routers and name
+/// servers, if the file is valid in full.
+///
+/// Losing every router, and every name server, leaves it running. Must be called outside of a tokio runtime.
+///
+/// # Errors
+/// One line.
+pub fn run(path: &Path, config: Host) -> Result<(), Failure> {
+    run::run(path, config)
+}

@@ -1,0 +1,133 @@
+//! Signals, look-ups and the control socket.
+
+mod api;
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sixgate_config::Host;
+use sixgate_io_control::Server;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+
+use crate::routers::{Answer, Routers};
+use crate::seam::{ToControl, ToWorker, Work};
+use crate::{Failure, lookup};
+use api::Api;
+
+/// Mode of the control socket: root alone.
+const MODE: u32 = 0o600;
+
+/// Runs until a signal ends it or the worker fails.
+pub(crate) fn run(
+    path: &Path,
+    config: Host,
+    routers: Routers,
+    work: Work,
+    from_worker: UnboundedReceiver<ToControl>,
+) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(serve(path, config, routers, work, from_worker));
+    // Tasks that wait for the network must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+async fn serve(
+    path: &Path,
+    config: Host,
+    routers: Routers,
+    work: Work,
+    mut from_worker: UnboundedReceiver<ToControl>,
+) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut server = Some(Server::bind(&config.control, MODE)?);
+    let mut served = JoinSet::new();
+    let mut api = Some(Api { work: work.clone(), device: config.device.clone(), since: Timestamp::now() });
+    let (to, mut answers) = unbounded_channel();
+    let mut list = List { config, routers, work, lookups: JoinSet::new(), to };
+    list.look_up();
+    loop {
+        // Ready: the device is up, and a router has been asked or nobody knows one.
+        let ready = tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                list.reload(path);
+                false
+            }
+            said = from_worker.recv() => match said {
+                Some(ToControl::Solicited) => true,
+                Some(ToControl::Failed(what)) => return Err(Failure::new(what)),
+                None => return Err(Failure::new("the worker is gone")),
+            },
+            answer = answers.recv() => match answer {
+                Some((name, answer)) => list.learn(&name, answer) && list.routers.list().is_empty(),
+                None => false,
+            },
+        };
+        if ready && let (Some(server), Some(api)) = (server.take(), api.take()) {
+            served.spawn(server.serve(api));
+            tracing::info!("ready");
+            if let Err(e) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+                tracing::debug!("sd_notify: {e}");
+            }
+        }
+    }
+}
+
+/// The list of routers and what keeps it.
+struct List {
+    config: Host,
+    routers: Routers,
+    work: Work,
+    lookups: JoinSet<()>,
+    to: UnboundedSender<(String, Answer)>,
+}
+
+impl List {
+    fn look_up(&mut self) {
+        self.lookups.abort_all();
+        for name in self.routers.names() {
+            self.lookups.spawn(lookup::keep(name, self.config.nameserver.clone(), self.to.clone()));
+        }
+    }
+
+    /// Takes what a look-up said. Always true: something has been said.
+    fn learn(&mut self, name: &str, answer: Answer) -> bool {
+        if self.routers.learn(name, answer) {
+            tracing::info!(routers = ?self.routers.list(), "list of routers");
+            if let Err(e) = self.routers.save() {
+                tracing::warn!("the list of routers cannot be kept on disk: {e}");
+            }
+            self.work.tell(ToWorker::Routers(self.routers.list()));
+        }
+        true
+    }
+
+    /// Reads the file again and takes over what can change while running, if it is valid in full.
+    fn reload(&mut self, path: &Path) {
+        let checked = match std::fs::read_to_string(path) {
+            Ok(text) => sixgate_config::host(path, &text),
+            Err(e) => return tracing::warn!("{}: {e}; nothing is changed", path.display()),
+        };
+        let new = match checked {
+            Ok(checked) => checked.value,
+            Err(report) => return tracing::warn!("nothing is changed:\n{}", report.render()),
+        };
+        let fixed = |c: &Host| (c.control.clone(), c.state.clone(), c.interface.clone(), c.device.clone());
+        if fixed(&new) != fixed(&self.config) {
+            tracing::warn!("`control`, `state`, `interface` and `device` change with the next start");
+        }
+        self.config.routers = new.routers;
+        self.config.nameserver = new.nameserver;
+        self.routers.set_specs(&self.config.routers);
+        self.work.tell(ToWorker::Routers(self.routers.list()));
+        self.look_up();
+        tracing::info!("reloaded");
+    }
+}

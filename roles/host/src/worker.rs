@@ -1,0 +1,254 @@
+//! The loop that moves packets, and tells the kernel what the core decides.
+
+mod packets;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::mpsc;
+
+use sixgate_io_host::Monitor;
+use sixgate_io_link::{Interest, Outer, Poller, Proto41, Tun, Waker, clock};
+use sixgate_isatap::{Host, HostEvent};
+use sixgate_time::{Duration, Instant};
+use sixgate_wire::Packet;
+use sixgate_wire::offload::Coalescer;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::Failure;
+use crate::kernel::Kernel;
+use crate::seam::{ToControl, ToWorker, View};
+use crate::site::Site;
+use crate::tally::Tally;
+
+/// Packets from one side before the other has its turn.
+const BATCH: usize = 64;
+/// Flows that are merged at a time.
+const MERGED_FLOWS: usize = 8;
+/// After news of the network, before looking at it: news come in swarms.
+const SETTLING: Duration = Duration::from_millis(200);
+
+const WAKE: u64 = 0;
+const TUN: u64 = 1;
+const LINK: u64 = 2;
+const NEWS: u64 = 3;
+
+/// What a worker is made of.
+pub(crate) struct Parts {
+    pub(crate) tun: Tun,
+    pub(crate) kernel: Kernel,
+    pub(crate) interface: Option<String>,
+    pub(crate) routers: Vec<Ipv4Addr>,
+    pub(crate) inbox: mpsc::Receiver<ToWorker>,
+    pub(crate) waker: Waker,
+    pub(crate) outbox: UnboundedSender<ToControl>,
+    pub(crate) seed: [u8; 32],
+}
+
+/// The protocol end: there is one while the machine has an IPv4 address towards the routers.
+struct Link {
+    site: Site,
+    socket: Proto41,
+    host: Host,
+}
+
+/// The worker with everything that is its own.
+pub(crate) struct Worker {
+    now: Instant,
+    parts: Parts,
+    link: Option<Link>,
+    monitor: Monitor,
+    poller: Poller,
+    /// When to look at the network again.
+    look_at: Instant,
+    solicited: bool,
+    tally: Tally,
+    arrivals: Vec<Packet>,
+    outer: Vec<Outer>,
+    /// Packets that the core or we ourselves make.
+    scratch: Packet,
+    /// `None` only while it is in use.
+    coalescer: Option<Coalescer>,
+}
+
+impl Worker {
+    /// Opens what needs privilege, and looks at the network for the first time.
+    pub(crate) fn new(parts: Parts) -> Result<Self, Failure> {
+        let mut worker = Self {
+            now: clock::now(),
+            link: None,
+            monitor: Monitor::new()?,
+            poller: Poller::new(8)?,
+            look_at: Instant::NEVER,
+            solicited: false,
+            tally: Tally::new(),
+            arrivals: (0..BATCH).map(|_| Packet::new()).collect(),
+            outer: vec![Outer::default(); BATCH],
+            scratch: Packet::new(),
+            coalescer: Some(Coalescer::new(MERGED_FLOWS)),
+            parts,
+        };
+        worker.poller.add(&worker.parts.waker, WAKE, Interest::READ)?;
+        worker.poller.add(&worker.parts.tun, TUN, Interest::READ)?;
+        worker.poller.add(&worker.monitor, NEWS, Interest::READ)?;
+        worker.look()?;
+        if worker.link.is_none() {
+            tracing::warn!("no IPv4 address towards the routers yet; waiting for one");
+        }
+        Ok(worker)
+    }
+
+    /// Runs until it is told to stop. An error ends the daemon.
+    pub(crate) fn run(mut self) {
+        if let Err(failure) = self.turns() {
+            // Control may have ended already.
+            let _ = self.parts.outbox.send(ToControl::Failed(failure.to_string()));
+        }
+    }
+
+    fn turns(&mut self) -> Result<(), Failure> {
+        loop {
+            self.now = clock::now();
+            if self.look_at <= self.now {
+                self.look_at = Instant::NEVER;
+                self.look()?;
+            }
+            if let Some(link) = &mut self.link
+                && link.host.next_timeout() <= self.now
+            {
+                link.host.handle_timeout(self.now);
+            }
+            self.settle();
+            let deadline = self.link.as_ref().map_or(Instant::NEVER, |link| link.host.next_timeout());
+            let ready: u64 = self
+                .poller
+                .wait(clock::until(deadline.min(self.look_at)))?
+                .fold(0, |all, e| all | 1 << e.token);
+            self.now = clock::now();
+            let is = |token: u64| ready & 1 << token != 0;
+            if is(WAKE) && !self.hear() {
+                return Ok(());
+            }
+            if is(NEWS) && self.monitor.drain() {
+                self.look_at = self.look_at.min(self.now + SETTLING);
+            }
+            if is(LINK) {
+                self.read_link()?;
+            }
+            if is(TUN) {
+                self.read_tun()?;
+            }
+        }
+    }
+
+    /// Reads what control says; false at the end.
+    fn hear(&mut self) -> bool {
+        self.parts.waker.drain();
+        loop {
+            match self.parts.inbox.try_recv() {
+                Ok(ToWorker::Routers(routers)) => {
+                    if let Some(link) = &mut self.link {
+                        link.host.set_routers(self.now, &routers);
+                    }
+                    self.parts.routers = routers;
+                    // Another router may be behind another interface.
+                    self.look_at = self.now;
+                }
+                // Whoever asked may have gone away.
+                Ok(ToWorker::Ask(to)) => drop(to.send(self.view())),
+                Ok(ToWorker::Stop) | Err(mpsc::TryRecvError::Disconnected) => return false,
+                Err(mpsc::TryRecvError::Empty) => return true,
+            }
+        }
+    }
+
+    /// Looks at the network: begins anew with another address, and asks again when the interface came back.
+    fn look(&mut self) -> Result<(), Failure> {
+        let parts = &mut self.parts;
+        let seen = Site::look(parts.kernel.netlink(), parts.interface.as_deref(), &parts.routers)?;
+        let Some(site) = seen else {
+            if self.link.take().is_some() {
+                tracing::warn!("no IPv4 address towards the routers any more; waiting for one");
+                parts.kernel.clear()?;
+            }
+            return Ok(());
+        };
+        if let Some(link) = &mut self.link {
+            let same =
+                |a: &Site, b: &Site| (a.address, &a.own, &a.broadcasts) == (b.address, &b.own, &b.broadcasts);
+            if same(&link.site, &site) {
+                if site.running && !link.site.running {
+                    link.host.solicit_again(self.now);
+                }
+                link.site = site;
+                return Ok(());
+            }
+        }
+        tracing::info!(interface = site.interface, ipv4 = %site.address, "ISATAP host");
+        let socket = Proto41::bind(site.address)?;
+        self.poller.add(&socket, LINK, Interest::READ)?;
+        let mut host = Host::new(site.config(), parts.seed);
+        parts.kernel.begin(host.link_local())?;
+        host.set_routers(self.now, &parts.routers);
+        self.link = Some(Link { site, socket, host });
+        Ok(())
+    }
+
+    /// Sends what the core has to say, and tells the kernel what it decided.
+    fn settle(&mut self) {
+        let Some(link) = &mut self.link else { return };
+        let mut asked = false;
+        while let Some(to) = link.host.poll_output(&mut self.scratch) {
+            // Neighbour discovery is never a super-packet, so its metadata always fits.
+            let _ = link.socket.send(to, &self.scratch);
+            asked = true;
+        }
+        if let Err(error) = link.socket.flush() {
+            tracing::debug!(%error, "protocol 41 cannot be sent");
+        }
+        while let Some(event) = link.host.poll_event() {
+            told(&event);
+            if let HostEvent::MtuChanged { mtu } = event {
+                link.socket.set_mtu(u16::try_from(mtu).unwrap_or(u16::MAX));
+            }
+            if let Err(error) = self.parts.kernel.apply(&event) {
+                tracing::warn!("{error}");
+            }
+        }
+        if asked && !self.solicited {
+            self.solicited = true;
+            // Control may have ended already.
+            let _ = self.parts.outbox.send(ToControl::Solicited);
+        }
+    }
+
+    fn view(&self) -> View {
+        let site = self.link.as_ref().map(|link| &link.site);
+        View {
+            interface: site.map(|s| s.interface.clone()).or_else(|| self.parts.interface.clone()),
+            ipv4: site.map(|s| s.address),
+            routers: self.link.as_ref().map(|link| link.host.routers()).unwrap_or_default(),
+            routes: self.parts.kernel.routes(),
+            counters: Box::new(self.tally.counters().clone()),
+        }
+    }
+}
+
+/// Says in the log what a person would want to know.
+fn told(event: &HostEvent) {
+    match event {
+        HostEvent::AddressAdded { address, preferred: true, .. } => tracing::info!(%address, "address"),
+        HostEvent::AddressAdded { address, preferred: false, .. } => {
+            tracing::info!(%address, "address is not for new connections any more");
+        }
+        HostEvent::AddressRemoved { address, .. } => tracing::info!(%address, "address is gone"),
+        HostEvent::RouteAdded { prefix, router, .. } => tracing::info!(%prefix, %router, "route"),
+        HostEvent::RouteRemoved { prefix, .. } => tracing::info!(%prefix, "route is gone"),
+        HostEvent::MtuChanged { mtu } => tracing::info!(mtu, "MTU of the link"),
+        HostEvent::RouterChanged { router, state } => tracing::info!(%router, ?state, "router"),
+    }
+}
+
+/// The device is gone from under us, or the socket is.
+fn lost(what: &str, error: io::Error) -> Failure {
+    Failure::new(format!("{what}: {error}"))
+}

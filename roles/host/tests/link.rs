@@ -1,0 +1,144 @@
+//! The daemon in a network namespace of its own, against a router in another, over the kernels' own TCP/IP.
+//!
+//! ```text
+//!   HOST namespace                          ROUTER namespace
+//!   isatap0  fd00:2::5efe:10.6.8.20         r0  (TUN)      lo  fd00:1::7 "a client"
+//!   eth0     10.6.8.20/24 ----- veth ------ eth0  10.6.8.1/24
+//!   IPv6 disabled everywhere else           sixgate-isatap's Router, nothing else
+//! ```
+//!
+//! Needs root. Each part is this test program again, told by its environment what to be.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers are tests too")]
+
+mod world;
+
+use std::time::{Duration, Instant};
+
+use world::{World, eventually};
+
+#[test]
+fn part() {
+    world::play();
+}
+
+#[test]
+fn a_host_reaches_clients_and_nothing_else_and_leaves_nothing_behind() {
+    let world = World::new("reach");
+    let before = world.dump();
+    let router = world.router();
+    let mut host = world.host();
+    host.wait_for("ready");
+    eventually("an address and a route", || {
+        world.host_ip("-6 address show dev isatap0").contains("fd00:2::5efe:a06:814/64")
+            && world.host_ip("-6 route show").contains("fd00:1::/64 via fe80::5efe:a06:801 dev isatap0")
+    });
+    // IPv6 is off for everything else, and stays so.
+    assert_eq!(world.host_sysctl("net.ipv6.conf.eth0.disable_ipv6"), "1");
+    assert!(world.host_run("ping -6 -c 3 -i 0.2 -W 1 fd00:1::7").0, "a client is reached");
+    assert!(world.host_run("ping -6 -c 1 -W 1 fd00:2::5efe:a06:801").0, "the router is reached");
+
+    let status = world.status();
+    assert_eq!(status["role"], "host");
+    assert_eq!(status["isatap"][0]["router"], "10.6.8.1");
+    assert_eq!(status["isatap"][0]["address"], "fd00:2::5efe:a06:814");
+    assert_eq!(status["isatap"][0]["state"], "up");
+    assert_eq!(status["routes"][0], "fd00:1::/64 via fe80::5efe:a06:801");
+
+    // A program that tries IPv6 first falls back at once: no route at all, and a route of ours that leads nowhere.
+    for nowhere in ["2001:db8::1", "fd00:2::dead", "fd00:2::5efe:a06:863"] {
+        let took = world.time_to_fail(nowhere);
+        assert!(took < Duration::from_millis(50), "{nowhere}: {took:?}");
+    }
+    assert_eq!(world.counters()["isatap-no-router"], 2);
+
+    host.terminate();
+    assert!(host.ended_well(), "{}", host.log());
+    drop(router);
+    assert_eq!(world.dump(), before);
+}
+
+#[test]
+fn bulk_tcp_goes_both_ways_whole() {
+    let world = World::new("bulk");
+    let _router = world.router();
+    let mut host = world.host();
+    host.wait_for("ready");
+    eventually("a route", || world.host_ip("-6 route show").contains("fd00:1::/64"));
+    let megabytes = 32;
+    world.transfer(world::Side::Host, world::Side::Router, "[fd00:1::7]:5001", megabytes);
+    world.transfer(world::Side::Router, world::Side::Host, "[fd00:2::5efe:a06:814]:5002", megabytes);
+    // Both ends hand the kernel merged segments, or it would take far more than these.
+    let packets = world.device_packets();
+    assert!(packets < megabytes * 1_000_000 / 1220 * 2, "{packets} packets for {megabytes} MB each way");
+}
+
+#[test]
+fn a_router_that_dies_is_given_up_and_taken_back() {
+    let world = World::new("dies");
+    let router = world.router();
+    let mut host = world.host();
+    host.wait_for("ready");
+    let has_route = || world.host_ip("-6 route show").contains("fd00:1::/64");
+    eventually("a route", has_route);
+    drop(router);
+    // Packets that are not answered raise the suspicion.
+    let start = Instant::now();
+    while has_route() {
+        world.host_run("ping -6 -c 1 -W 1 fd00:1::7");
+        assert!(start.elapsed() < Duration::from_secs(12), "the route is still there");
+    }
+    assert_eq!(world.status()["isatap"][0]["state"], "unreachable");
+    assert_eq!(world.status()["isatap"][0]["reason"], "isatap-router-unreachable");
+    assert!(world.time_to_fail("fd00:1::7") < Duration::from_millis(50));
+    // The address stays, for what is open.
+    assert!(world.host_ip("-6 address show dev isatap0").contains("fd00:2::5efe:a06:814"));
+    let _router = world.router();
+    eventually("the route again", has_route);
+    assert!(world.host_run("ping -6 -c 2 -i 0.2 -W 1 fd00:1::7").0);
+}
+
+#[test]
+fn another_address_of_the_interface_is_noticed() {
+    let world = World::new("moves");
+    let _router = world.router();
+    let mut host = world.host();
+    host.wait_for("ready");
+    eventually("an address", || {
+        world.host_ip("-6 address show dev isatap0").contains("fd00:2::5efe:a06:814")
+    });
+    world.host_ip("address del 10.6.8.20/24 dev eth0");
+    eventually("no address", || !world.host_ip("-6 address show dev isatap0").contains("5efe"));
+    world.host_ip("address add 10.6.8.33/24 dev eth0");
+    eventually("another address", || {
+        world.host_ip("-6 address show dev isatap0").contains("fd00:2::5efe:a06:821/64")
+    });
+    eventually("a client again", || world.host_run("ping -6 -c 1 -W 1 fd00:1::7").0);
+}
+
+#[test]
+fn a_killed_host_leaves_nothing_behind() {
+    let world = World::new("killed");
+    let before = world.dump();
+    let router = world.router();
+    for wait in [0, 20, 60, 150, 400] {
+        let mut host = world.host();
+        std::thread::sleep(Duration::from_millis(wait));
+        host.kill();
+    }
+    let mut host = world.host();
+    host.wait_for("ready");
+    host.terminate();
+    assert!(host.ended_well(), "{}", host.log());
+    drop(router);
+    assert_eq!(world.dump(), before);
+}
+
+#[test]
+fn a_missing_interface_is_one_line() {
+    let world = World::new("missing");
+    let mut host = world.host_with("interface = \"eth7\"\n");
+    assert!(!host.ended_well());
+    let log = host.log();
+    assert!(log.contains("host.interface: device eth7"), "{log}");
+}

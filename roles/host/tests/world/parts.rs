@@ -1,0 +1,155 @@
+//! What this test program is when its environment says so.
+
+use std::env;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Instant;
+
+use sixgate_io_link::{Interest, Outer, Poller, Proto41, Tun, TunOptions, clock};
+use sixgate_isatap::{AllowRule, Inbound, Router, RouterConfig};
+use sixgate_wire::lease::{Lease, LeasedPrefix, LeasedRoute, Preference};
+use sixgate_wire::{Packet, refusal};
+
+/// Does nothing in the test run itself.
+pub(crate) fn play() {
+    let variable = |name: &str| env::var(name).unwrap_or_default();
+    match variable("SIXGATE_PART").as_str() {
+        "host" => host(Path::new(&variable("SIXGATE_FILE"))),
+        "router" => router(),
+        "sink" => sink(&variable("SIXGATE_ADDRESS")),
+        "source" => source(&variable("SIXGATE_ADDRESS"), variable("SIXGATE_MEGABYTES").parse().unwrap()),
+        "connect" => connect(&variable("SIXGATE_ADDRESS")),
+        _ => {}
+    }
+}
+
+fn say(line: &str) {
+    // Not `println!`: what the test harness captures would come too late.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn host(file: &Path) {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    let text = std::fs::read_to_string(file).unwrap();
+    let config = sixgate_config::host(file, &text).unwrap_or_else(|r| panic!("{}", r.render())).value;
+    if let Err(failure) = sixgate_role_host::run(file, config) {
+        panic!("{failure}");
+    }
+}
+
+/// A router that serves the wire's network and routes between it and the kernel.
+fn router() {
+    let address = Ipv4Addr::new(10, 6, 8, 1);
+    let mut tun = Tun::open("r0", &TunOptions { mtu: 1280, queues: 1, offload: true }).unwrap();
+    tun.set_up().unwrap();
+    for arguments in ["-6 address add fd00:2::5efe:a06:801/128 dev r0", "-6 route add fd00:2::/64 dev r0"] {
+        let status = std::process::Command::new("ip").args(arguments.split(' ')).status().unwrap();
+        assert!(status.success());
+    }
+    let mut socket = Proto41::bind(address).unwrap();
+    let prefix = "fd00:2::/64".parse().unwrap();
+    let lease = Lease {
+        prefixes: vec![LeasedPrefix { prefix, preferred: 1800, valid: 3600, on_link: false }],
+        routes: vec![LeasedRoute {
+            prefix: "fd00:1::/64".parse().unwrap(),
+            preference: Preference::Medium,
+            lifetime: 1800,
+        }],
+        mtu: 1280,
+        ..Lease::default()
+    };
+    let allow = AllowRule { rule: "all".into(), name: None, prefixes: vec!["10.6.8.0/24".parse().unwrap()] };
+    let config = RouterConfig {
+        address,
+        own_addresses: vec![address],
+        broadcasts: vec![],
+        lease,
+        peers: vec![],
+        allow: vec![allow],
+        most_hosts: 100,
+    };
+    let mut router = Router::new(config, [1; 32]);
+    let mut poller = Poller::new(4).unwrap();
+    poller.add(&tun, 0, Interest::READ).unwrap();
+    poller.add(&socket, 1, Interest::READ).unwrap();
+    let mut packets: Vec<Packet> = (0..64).map(|_| Packet::new()).collect();
+    let mut outer = [Outer::default(); 64];
+    let (mut packet, mut out) = (Packet::new(), Packet::new());
+    say("router ready");
+    loop {
+        let _ = poller.wait(None).unwrap().count();
+        let now = clock::now();
+        let n = socket.receive_batch(&mut packets, &mut outer).unwrap();
+        for (packet, outer) in packets[..n].iter().zip(&outer) {
+            if router.decapsulate(now, outer.src, outer.dst, packet) == Inbound::Forward {
+                let _ = tun.send(packet);
+            }
+        }
+        while tun.receive(&mut packet).unwrap() {
+            match router.encapsulate(now, &packet) {
+                Ok(to) => socket.send(to, &packet).unwrap(),
+                Err(refused) => {
+                    let from = "fd00:2::5efe:a06:801".parse().unwrap();
+                    if refused.refusal.is_some_and(|r| refusal::write(r, packet.bytes(), from, &mut out)) {
+                        let _ = tun.send(&out);
+                    }
+                }
+            }
+        }
+        while let Some(to) = router.poll_output(&mut out) {
+            socket.send(to, &out).unwrap();
+        }
+        let _ = socket.flush();
+    }
+}
+
+fn sink(address: &str) {
+    let listener = TcpListener::bind(address).unwrap();
+    say("listening");
+    let (mut stream, _) = listener.accept().unwrap();
+    let (mut buffer, mut sum) = (vec![0; 1 << 16], Sum::default());
+    loop {
+        match stream.read(&mut buffer).unwrap() {
+            0 => break,
+            n => sum.add(&buffer[..n]),
+        }
+    }
+    say(&format!("sum {sum:?}"));
+}
+
+fn source(address: &str, megabytes: usize) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let (mut sum, mut state) = (Sum::default(), 1_u32);
+    for _ in 0..megabytes {
+        let block: Vec<u8> = (0..1_000_000)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            })
+            .collect();
+        stream.write_all(&block).unwrap();
+        sum.add(&block);
+    }
+    say(&format!("sum {sum:?}"));
+}
+
+/// Length and FNV-1a of a stream.
+#[derive(Default, Debug)]
+struct Sum(u64, u64);
+
+impl Sum {
+    fn add(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len() as u64;
+        for byte in bytes {
+            self.1 = (self.1 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+fn connect(address: &str) {
+    let start = Instant::now();
+    let error = TcpStream::connect(address).expect_err("nobody is there");
+    say(&format!("failed after {}", start.elapsed().as_micros()));
+    say(&error.to_string());
+}
