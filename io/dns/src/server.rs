@@ -1,9 +1,10 @@
 //! A DNS server's sockets: UDP and TCP in front of a [`Handler`].
 //!
-//! Who may not ask gets REFUSED (RFC 8914, code 18) without the handler's knowledge; who asks too much is not heard.
+//! Who may not ask gets REFUSED (RFC 8914, code 18), no longer than it must be, so that nobody can be flooded through us;
+//! who asks too much is not heard.
 
+pub mod answers;
 mod gate;
-mod refusal;
 mod tcp;
 mod udp;
 

@@ -11,4 +11,5 @@ reasons! {
     507 DNS_UPDATE_FOREIGN "dns-update-foreign" "a record of this name belongs to somebody else";
     508 DNS_OVERLOAD "dns-overload" "as many questions outstanding as there may be";
     509 DNS_MISMATCH "dns-mismatch" "answer that does not match its question";
+    510 DNS_TUNNEL_DOWN "dns-tunnel-down" "question for a name of the tunnel while the tunnel is down";
 }

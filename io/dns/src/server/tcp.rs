@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::gate::Gate;
-use super::{Handler, Request, refusal};
+use super::{Handler, Request, answers};
 
 /// RFC 7766, section 6.2.3: a connection on which nothing is asked is closed.
 const IDLE: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ async fn converse<H: Handler>(
     handler: Arc<H>,
 ) -> io::Result<()> {
     let (mut reader, writer) = stream.into_split();
-    let (answers, queue) = mpsc::channel(MOST_PIPELINED);
+    let (finished, queue) = mpsc::channel(MOST_PIPELINED);
     let under_work = Arc::new(Semaphore::new(MOST_PIPELINED));
     let mut tasks = JoinSet::new();
     tasks.spawn(write_all(writer, queue));
@@ -69,7 +69,7 @@ async fn converse<H: Handler>(
             // Half a message may have been read, so the connection cannot go on; what is under work is answered.
             Err(_) => break,
         };
-        if answers.is_closed() {
+        if finished.is_closed() {
             break;
         }
         if message.len() < HEADER {
@@ -78,12 +78,12 @@ async fn converse<H: Handler>(
         }
         match gate.question(client.ip()) {
             Ok(place) => {
-                let (answers, handler) = (answers.clone(), Arc::clone(&handler));
+                let (finished, handler) = (finished.clone(), Arc::clone(&handler));
                 tasks.spawn(async move {
                     let request = Request { client, stream: true, message };
                     if let Some(answer) = handler.handle(request).await {
                         // The writer is gone when the peer is.
-                        let _gone = answers.send(answer).await;
+                        let _gone = finished.send(answer).await;
                     }
                     drop((place, turn));
                 });
@@ -91,9 +91,9 @@ async fn converse<H: Handler>(
             Err(reason) => {
                 handler.refused(client.ip(), reason);
                 if reason == DNS_NOT_ALLOWED
-                    && let Some(answer) = refusal::refuse(&message)
+                    && let Some(answer) = answers::refuse(&message)
                 {
-                    let _gone = answers.send(answer).await;
+                    let _gone = finished.send(answer).await;
                 }
                 if reason != DNS_NOT_ALLOWED {
                     break;
@@ -101,7 +101,7 @@ async fn converse<H: Handler>(
             }
         }
     }
-    drop(answers);
+    drop(finished);
     // What was asked before the peer closed its side is still answered.
     while tasks.join_next().await.is_some() {}
     Ok(())

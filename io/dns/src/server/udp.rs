@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
 use super::gate::Gate;
-use super::{Handler, Request, refusal};
+use super::{Handler, Request, answers};
 
 const HEADER: usize = 12;
 
@@ -34,7 +34,7 @@ pub(super) async fn serve<H: Handler>(socket: UdpSocket, gate: Arc<Gate>, handle
             Err(reason) => {
                 handler.refused(client.ip(), reason);
                 if reason == DNS_NOT_ALLOWED
-                    && let Some(answer) = refusal::refuse(message)
+                    && let Some(answer) = answers::refuse(message)
                 {
                     let _lost = socket.try_send_to(&answer, peer);
                 }
