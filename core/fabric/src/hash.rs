@@ -31,3 +31,23 @@ impl BuildHasher for Keyed {
         SipHasher13::new_with_keys(self.0, self.1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_octet_of_the_seed_changes_its_hash() {
+        let hashes = |seed| {
+            let (a, b) = Keyed::pair(seed);
+            (a.hash_one(1_u32), b.hash_one(1_u32))
+        };
+        let plain = hashes([0; 32]);
+        for octet in 0..32 {
+            let mut seed = [0; 32];
+            seed[octet] = 1;
+            let changed = hashes(seed);
+            assert_eq!((changed.0 != plain.0, changed.1 != plain.1), (octet < 16, octet >= 16), "{octet}");
+        }
+    }
+}

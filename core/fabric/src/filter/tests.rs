@@ -188,6 +188,16 @@ fn a_first_fragment_that_is_refused_opens_the_way_for_nothing() {
 }
 
 #[test]
+fn a_second_first_fragment_widens_what_must_not_be_overlapped() {
+    let mut fabric = fabric();
+    let part = |offset, data: &[u8]| fragment(laptop(), files(), protocol::UDP, (offset, true, 5), data);
+    assert_eq!(send(&mut fabric, at(1), &part(0, &udp_header(PORTS, 8))), Ok(NAT64));
+    assert_eq!(send(&mut fabric, at(1), &part(0, &udp_header(PORTS, 24))), Ok(NAT64));
+    assert_eq!(send(&mut fabric, at(1), &part(16, &[0; 8])), Err(reason::FLOW_FRAGMENT_OVERLAP));
+    assert_eq!(send(&mut fabric, at(1), &part(32, &[0; 8])), Ok(NAT64));
+}
+
+#[test]
 fn an_error_about_a_later_fragment_finds_its_flow() {
     let mut fabric = fabric();
     let part = |offset, data: &[u8]| fragment(laptop(), files(), protocol::UDP, (offset, true, 5), data);
