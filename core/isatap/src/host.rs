@@ -29,7 +29,7 @@ use router::Router;
 pub const MOST_ROUTERS: usize = 32;
 /// Messages that may wait to be taken.
 const MOST_WAITING: usize = 128;
-/// The smallest MTU of IPv6, and the link's where no router says otherwise (RFC 5214, section 7).
+/// The smallest MTU of IPv6, and the link's where no router says otherwise (RFC 4213, section 3.2).
 const LOWEST_MTU: u32 = 1280;
 /// An IPv6 packet that fits the largest IPv4 packet.
 const HIGHEST_MTU: u32 = 65_515;
@@ -92,7 +92,7 @@ impl Host {
         self.chosen.mtu
     }
 
-    /// Replaces the list of potential routers (RFC 5214, section 8.3.1), the most wanted first.
+    /// Replaces the list of potential routers (RFC 5214, section 8.1), the most wanted first.
     ///
     /// New ones are solicited at once; what those offered that are not listed any more is gone. Addresses that cannot be
     /// another node's are left out, and so is everything beyond [`MOST_ROUTERS`].

@@ -33,7 +33,7 @@
 //! ```
 //!
 //! # What holds on this link
-//! - No multicast, no duplicate address detection, every solicitation unicast (RFC 5214, sections 6.2 and 8).
+//! - No multicast, no duplicate address detection, every solicitation unicast (RFC 5214, sections 6.3 and 8).
 //! - An inner source is believed when it embeds the outer source and its prefix is on the link, or when the outer source
 //!   is a router that we know (section 7.3).
 //! - The two forms of an identifier differ in one bit, and peers disagree about when it is set. So a peer is taken at its

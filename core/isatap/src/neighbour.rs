@@ -33,7 +33,7 @@ pub(crate) fn answer(
     is_ours: impl Fn(Ipv6Addr) -> bool,
 ) -> Result<Outgoing, Reason> {
     let asked = nd::parse_neighbour_solicitation(ip).map_err(|_| ISATAP_ND_INVALID)?;
-    // RFC 5214, section 6.2: there is no duplicate address detection here, so nobody asks without a source; and the
+    // RFC 5214, section 6.3: without multicast there is no duplicate address detection, so nobody asks without a source; and the
     // question goes to the target itself, for there is no multicast.
     if ip.src().is_unspecified() || ip.dst() != asked.target || !is_ours(asked.target) {
         return Err(ISATAP_ND_INVALID);

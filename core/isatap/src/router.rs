@@ -125,8 +125,8 @@ impl Router {
         if dst.is_multicast() {
             return Err(ISATAP_MULTICAST);
         }
-        // RFC 6324, section 3: neither end may be a tunnel address that leads back to this machine.
-        if self.site.leads_back(dst) || self.site.leads_back(src) {
+        // RFC 6324, section 3.3: neither end may be a tunnel address that leads back to this machine.
+        if self.leads_back(dst) || self.leads_back(src) {
             return Err(ISATAP_TUNNEL_ADDRESS);
         }
         if dst.is_unicast_link_local() && !self.is_own_target(dst) {
@@ -149,6 +149,9 @@ impl Router {
         if from_peer {
             if src.is_multicast() || src.is_unspecified() || src.is_loopback() {
                 return Err(ISATAP_SOURCE_NOT_EMBEDDED);
+            }
+            if self.is_own_target(src) {
+                return Err(ISATAP_LOOP);
             }
             return Ok(embedded.map(|(form, _)| form));
         }
@@ -196,6 +199,10 @@ impl Router {
         if dst.is_multicast() {
             return Err(Refused::silently(ISATAP_MULTICAST));
         }
+        // RFC 6324, section 3.3: a source that leads back here has been here; an error about it would come back too.
+        if self.leads_back(ip.src()) {
+            return Err(Refused::silently(ISATAP_TUNNEL_ADDRESS));
+        }
         if self.site.leads_back(dst) {
             return Err(unreachable(ISATAP_TUNNEL_ADDRESS));
         }
@@ -205,7 +212,7 @@ impl Router {
         // A destination in the prefix that is no ISATAP address dies silently in the kernel's router; here the sender
         // is told, so that it tries the next address.
         let (form, v4) = isatap::embedded(dst).ok_or(unreachable(ISATAP_NEXT_HOP_NONE))?;
-        // RFC 6324, section 3.1: whatever the form, never to ourselves.
+        // RFC 6324, section 3.3: whatever the form, never to ourselves.
         if self.site.is_own(v4) {
             return Err(unreachable(ISATAP_LOOP));
         }
@@ -264,6 +271,11 @@ impl Router {
 
     fn is_on_link(&self, address: Ipv6Addr) -> bool {
         self.config.lease.prefixes.iter().any(|p| p.prefix.contains(address))
+    }
+
+    /// True for a tunnel address of any kind that leads back to this machine and is not our own on this link.
+    fn leads_back(&self, address: Ipv6Addr) -> bool {
+        self.site.leads_back(address) || self.site.is_embedded_in(address) && !self.is_own_target(address)
     }
 
     /// True for our own addresses on the link, in either form.

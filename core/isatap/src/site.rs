@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use sixgate_wire::addr::isatap;
+
 /// The machine's own view of its IPv4 site.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Site {
@@ -33,7 +35,7 @@ impl Site {
         first != 0 && first < 224 && !v4.is_loopback() && !self.broadcasts.contains(&v4) && !self.is_own(v4)
     }
 
-    /// True for a 6to4 or Teredo address that leads back to this machine (RFC 6324, section 3): a second tunnel router
+    /// True for a 6to4 or Teredo address that leads back to this machine (RFC 6324, section 3.3): a second tunnel router
     /// here would take the packet, and the two would bounce it until the hop limit ends.
     pub(crate) fn leads_back(&self, address: Ipv6Addr) -> bool {
         let bits = address.to_bits();
@@ -46,6 +48,11 @@ impl Site {
             }
             _ => false,
         }
+    }
+
+    /// True for an ISATAP address of any prefix that embeds one of ours.
+    pub(crate) fn is_embedded_in(&self, address: Ipv6Addr) -> bool {
+        isatap::embedded(address).is_some_and(|(_, v4)| self.is_own(v4))
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::routers::Answer;
 
-/// RFC 5214, section 8.3.2: PrlRefreshInterval.
+/// RFC 5214, section 8.3.1: PrlRefreshInterval.
 const REFRESH: Duration = Duration::from_secs(3600);
 /// After a look-up that failed; each further failure doubles it.
 const FIRST_RETRY: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! The list of potential routers (RFC 5214, section 8.3.1): addresses as they are, names as they were last known.
+//! The list of potential routers (RFC 5214, sections 8.1 and 8.3.2): addresses as they are, names as they were last known.
 //!
 //! What names meant is kept on disk, and a look-up that fails changes nothing: an outage of DNS leaves the tunnel up.
 

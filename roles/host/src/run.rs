@@ -15,7 +15,7 @@ use crate::seam::{ToWorker, Work};
 use crate::worker::{Parts, Worker};
 use crate::{Failure, control};
 
-/// The smallest MTU of IPv6: what the device has until a router says otherwise (RFC 5214, section 7).
+/// The smallest MTU of IPv6: what the device has until a router says otherwise (RFC 4213, section 3.2).
 const MTU: u32 = 1280;
 
 pub(crate) fn run(path: &Path, config: Host) -> Result<(), Failure> {

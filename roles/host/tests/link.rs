@@ -134,10 +134,56 @@ fn a_killed_host_leaves_nothing_behind() {
     assert_eq!(world.dump(), before);
 }
 
+/// Routers by name, and the interface is the one that leads to them.
+const BY_NAME: &str = "routers = [\"da-isatap.corp.example\"]\nnameserver = [\"10.6.8.1\"]\n";
+
+#[test]
+fn an_outage_of_dns_neither_stops_a_host_nor_keeps_it_from_starting() {
+    let world = World::new("names");
+    let _router = world.router();
+    let has_route = || world.host_ip("-6 route show").contains("fd00:1::/64");
+    // Nothing is known yet and nobody answers: it starts, says so, and goes on asking.
+    let mut host = world.host_with(BY_NAME);
+    host.wait_for("ready");
+    assert!(host.log().contains("looking up the router's name"), "{}", host.log());
+    assert_eq!(world.status()["isatap"].as_array().unwrap().len(), 0);
+    let names = world.name_server();
+    eventually("a route by name", has_route);
+    drop(names);
+    host.terminate();
+    assert!(host.ended_well(), "{}", host.log());
+    // Without a name server it starts from what it knew, at once.
+    let begin = Instant::now();
+    let mut host = world.host_with(BY_NAME);
+    host.wait_for("ready");
+    eventually("a route from memory", has_route);
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert_eq!(world.status()["interface"], "eth0");
+}
+
+#[test]
+fn a_hang_up_takes_over_a_file_that_is_valid_and_no_other() {
+    let world = World::new("reload");
+    let _router = world.router();
+    let mut host = world.host();
+    host.wait_for("ready");
+    let has_route = || world.host_ip("-6 route show").contains("fd00:1::/64");
+    eventually("a route", has_route);
+    world.write_file("routers = [\"nonsense nonsense\"]\n");
+    host.hang_up();
+    host.wait_for("nothing is changed");
+    assert!(has_route());
+    world.write_file("interface = \"eth0\"\nrouters = [\"10.6.8.77\"]\n");
+    host.hang_up();
+    host.wait_for("reloaded");
+    eventually("no route", || !has_route());
+    assert_eq!(world.status()["isatap"][0]["router"], "10.6.8.77");
+}
+
 #[test]
 fn a_missing_interface_is_one_line() {
     let world = World::new("missing");
-    let mut host = world.host_with("interface = \"eth7\"\n");
+    let mut host = world.host_with("interface = \"eth7\"\nrouters = [\"10.6.8.1\"]\n");
     assert!(!host.ended_well());
     let log = host.log();
     assert!(log.contains("host.interface: device eth7"), "{log}");

@@ -18,7 +18,7 @@ const INTERVAL: Duration = Duration::from_secs(4);
 const AT_FIRST: u8 = 3;
 /// Between two solicitations of a router that does not answer.
 const RETRY: Duration = Duration::from_secs(30);
-/// RFC 5214, section 8.3: MinRouterSolicitInterval, to a router that answered and offers nothing with an end.
+/// RFC 5214, section 8.3.1: MinRouterSolicitInterval, to a router that answered and offers nothing with an end.
 const MIN_ROUTER_SOLICIT_INTERVAL: Duration = Duration::from_secs(120);
 
 /// When a router is asked.
@@ -43,8 +43,9 @@ impl Discovery {
         self.unanswered >= AT_FIRST
     }
 
-    /// RFC 5214, section 8.3.4 has max(half the smallest lifetime, MinRouterSolicitInterval), which lets what lasts
-    /// shorter than the interval end before it is renewed. Here it is always four fifths, as isatapd has it.
+    /// RFC 5214, section 8.3.4: before the shortest of the lifetimes ends, at four fifths of it as isatapd does. The
+    /// section also has "no less than MinRouterSolicitInterval", by which what lasts shorter would end before it is
+    /// renewed; of the two, the first is the purpose.
     fn answered(&mut self, now: Instant, shortest: Option<u32>) {
         self.unanswered = 0;
         let pause = shortest.map_or(MIN_ROUTER_SOLICIT_INTERVAL, |seconds| {

@@ -55,7 +55,8 @@ impl Host {
         if dst.is_multicast() {
             return Err(ISATAP_MULTICAST);
         }
-        if self.site.leads_back(src) {
+        // RFC 6324, section 3.3
+        if self.site.leads_back(src) || self.site.is_embedded_in(src) {
             return Err(ISATAP_TUNNEL_ADDRESS);
         }
         if !self.is_own_address(dst) {
@@ -130,13 +131,13 @@ impl Host {
 
     fn next_hop(&self, dst: Ipv6Addr) -> Result<Ipv4Addr, Refused> {
         let unreachable = |reason| Refused::with(reason, Refusal::AddressUnreachable);
+        // RFC 6324, section 3.3: whatever the form and the prefix, never to ourselves.
+        if self.site.is_embedded_in(dst) {
+            return Err(unreachable(ISATAP_LOOP));
+        }
         if let Some((_, v4)) = isatap::embedded(dst)
             && (isatap::is_link_local(dst) || self.chosen.addresses.iter().any(|a| a.prefix.contains(dst)))
         {
-            // RFC 6324, section 3.1: whatever the form, never to ourselves.
-            if self.site.is_own(v4) {
-                return Err(unreachable(ISATAP_LOOP));
-            }
             // A router's own address needs no route.
             if self.router(v4).is_some() {
                 return Ok(v4);

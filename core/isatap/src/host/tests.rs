@@ -269,6 +269,7 @@ fn hosts_of_an_on_link_prefix_are_reached_directly() {
         unreachable(ISATAP_NEXT_HOP_NONE)
     );
     assert_eq!(send(&mut host, T0, "fd6a:7e00:cafe:2:200:5efe:10.6.8.20"), unreachable(ISATAP_LOOP));
+    assert_eq!(send(&mut host, T0, "fd99:1::5efe:10.6.8.20"), unreachable(ISATAP_LOOP));
 }
 
 #[test]

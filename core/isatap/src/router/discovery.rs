@@ -39,7 +39,8 @@ impl Router {
         Ok(Inbound::Consumed)
     }
 
-    /// RFC 5214, section 8.3.2, and RFC 4861, section 6.2.6, without its delay: no two routers answer one unicast.
+    /// RFC 5214, section 8.2: to the host that asked, alone. RFC 4861, section 6.2.6, without its delay: no two routers
+    /// answer one unicast.
     fn solicited(&mut self, now: Instant, from: Ipv4Addr, ip: &Ipv6<'_>) -> Result<(), Reason> {
         nd::parse_solicitation(ip).map_err(|_| ISATAP_RS_INVALID)?;
         let theirs = link_local_form(ip.src(), from).ok_or(ISATAP_RS_INVALID)?;

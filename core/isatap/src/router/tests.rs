@@ -196,6 +196,27 @@ fn what_is_no_ipv6_or_multicast_or_a_loop_is_dropped_by_name() {
     }
 }
 
+/// RFC 6324, section 2: two routers, each of which believes that the other has the host.
+#[test]
+fn a_packet_that_would_come_back_is_not_sent_and_not_taken() {
+    let mut router = router();
+    solicit(&mut router, T0, HOST);
+    // Addresses of another site's ISATAP prefix that embed one of ours, and our own as somebody else's source.
+    let foreign = six("fd99:1::5efe:10.6.0.1");
+    let verdict = router.decapsulate(T0, HOST, ROUTER, &data(global(HOST), foreign));
+    assert_eq!(verdict, Inbound::Drop(ISATAP_TUNNEL_ADDRESS));
+    let verdict = router.decapsulate(T0, PEER, ROUTER, &data(foreign, six(CLIENT)));
+    assert_eq!(verdict, Inbound::Drop(ISATAP_TUNNEL_ADDRESS));
+    let verdict = router.decapsulate(T0, PEER, ROUTER, &data(global(ROUTER), six(CLIENT)));
+    assert_eq!(verdict, Inbound::Drop(ISATAP_LOOP));
+    for back in [foreign, six("2002:cb00:710a::1")] {
+        let refused = Refused { reason: ISATAP_TUNNEL_ADDRESS, refusal: None };
+        assert_eq!(router.encapsulate(T0, &data(back, global(HOST))), Err(refused));
+    }
+    // What the router says itself is no loop.
+    assert_eq!(router.encapsulate(T0, &data(global(ROUTER), global(HOST))), Ok(HOST));
+}
+
 #[test]
 fn each_wrong_solicitation_is_dropped_and_not_answered() {
     let mut router = router();

@@ -53,21 +53,33 @@ impl World {
         part
     }
 
-    /// The daemon.
-    pub(crate) fn host(&self) -> Part {
-        self.host_with("interface = \"eth0\"\n")
+    /// A name server in the router's namespace that knows one name, the router's.
+    pub(crate) fn name_server(&self) -> Part {
+        let mut part = self.part(Side::Router, &[("SIXGATE_PART", "names")]);
+        part.wait_for("names ready");
+        part
     }
 
-    /// The daemon, with another line about the interface.
-    pub(crate) fn host_with(&self, interface: &str) -> Part {
+    /// The daemon, with the router's address in its file.
+    pub(crate) fn host(&self) -> Part {
+        self.host_with("interface = \"eth0\"\nrouters = [\"10.6.8.1\"]\n")
+    }
+
+    /// The daemon, with these lines in its section.
+    pub(crate) fn host_with(&self, lines: &str) -> Part {
+        let file = self.write_file(lines).display().to_string();
+        self.part(Side::Host, &[("SIXGATE_PART", "host"), ("SIXGATE_FILE", &file)])
+    }
+
+    /// Writes the daemon's file.
+    pub(crate) fn write_file(&self, lines: &str) -> PathBuf {
         let file = self.directory.join("host.toml");
         let text = format!(
-            "schema = 1\ncontrol = \"{0}/control.sock\"\nstate = \"{0}/state\"\n[host]\n{interface}routers = [\"10.6.8.1\"]\n",
+            "schema = 1\ncontrol = \"{0}/control.sock\"\nstate = \"{0}/state\"\n[host]\n{lines}",
             self.directory.display()
         );
         fs::write(&file, text).unwrap();
-        let file = file.display().to_string();
-        self.part(Side::Host, &[("SIXGATE_PART", "host"), ("SIXGATE_FILE", &file)])
+        file
     }
 
     /// Sends so many megabytes from one side to a listener on the other, and compares what arrived.
@@ -204,6 +216,11 @@ impl Part {
         run(&format!("kill -TERM {}", self.child.id()));
     }
 
+    /// Asks it to read its file again.
+    pub(crate) fn hang_up(&self) {
+        run(&format!("kill -HUP {}", self.child.id()));
+    }
+
     /// Ends it without asking.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -237,7 +254,7 @@ impl Drop for Part {
 pub(crate) fn eventually(what: &str, mut is: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is() {
-        assert!(start.elapsed() < Duration::from_secs(10), "still not: {what}");
+        assert!(start.elapsed() < Duration::from_secs(20), "still not: {what}");
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ pub(crate) fn play() {
     match variable("SIXGATE_PART").as_str() {
         "host" => host(Path::new(&variable("SIXGATE_FILE"))),
         "router" => router(),
+        "names" => names(),
         "sink" => sink(&variable("SIXGATE_ADDRESS")),
         "source" => source(&variable("SIXGATE_ADDRESS"), variable("SIXGATE_MEGABYTES").parse().unwrap()),
         "connect" => connect(&variable("SIXGATE_ADDRESS")),
@@ -101,6 +102,25 @@ fn router() {
             socket.send(to, &out).unwrap();
         }
         let _ = socket.flush();
+    }
+}
+
+/// Answers every question for an A record with the router's address. Whatever else is asked has no records.
+fn names() {
+    let socket = UdpSocket::bind("10.6.8.1:53").unwrap();
+    say("names ready");
+    let mut question = [0; 512];
+    loop {
+        let (n, from) = socket.recv_from(&mut question).unwrap();
+        // One question: its name ends with a zero octet, then come type and class.
+        let end = 12 + question[12..n].iter().position(|octet| *octet == 0).unwrap() + 5;
+        let is_a = question[end - 4..end - 2] == [0, 1];
+        let mut answer = question[..end].to_vec();
+        answer[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, u8::from(is_a), 0, 0, 0, 0]);
+        if is_a {
+            answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 6, 8, 1]);
+        }
+        socket.send_to(&answer, from).unwrap();
     }
 }
 
