@@ -16,8 +16,11 @@ sixgate: IPv6 remote access into an IPv4 intranet, both ways
 
 Usage: sixgate COMMAND ... [--json] [--socket PATH]
 
-  client    enrol a roaming client          sixgate client add laptop-01 --user ana
-  check     a file, every error in it       sixgate check /etc/sixgate/gateway.toml
+  run       the gateway                     sixgate run --config /etc/sixgate/sixgate.toml
+  client    roaming client                  sixgate client run --config /etc/sixgate/client.toml
+  join      enrol this machine              sixgate join https://da.example.com TOKEN
+  host      ISATAP host                     sixgate host run --config /etc/sixgate/host.toml
+  check     a file, every error in it       sixgate check /etc/sixgate/sixgate.toml
   token     enrolment tokens                sixgate token add laptop-01 --group staff
   status    how this daemon is              sixgate status
   who       which clients are connected     sixgate who
@@ -40,15 +43,18 @@ pub(crate) struct Cli {
     /// One JSON document instead of text
     #[arg(long, global = true)]
     json: bool,
-    /// The daemon's control socket
-    #[arg(long, global = true, value_name = "PATH", default_value = DEFAULT_CONTROL)]
-    socket: PathBuf,
+    /// The daemon's control socket [default: /run/sixgate/control.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Run(cmd::run::Args),
+    Host(cmd::host::Args),
+    Join(cmd::join::Args),
     Check(cmd::check::Args),
     Client(cmd::client::Args),
     Token(cmd::token::Args),
@@ -68,6 +74,8 @@ enum Command {
 pub(crate) struct Context {
     pub(crate) out: Out,
     pub(crate) socket: PathBuf,
+    /// The command line named it.
+    pub(crate) socket_given: bool,
 }
 
 pub(crate) fn main() -> Exit {
@@ -76,12 +84,19 @@ pub(crate) fn main() -> Exit {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
-    let context = Context { out: Out { json: cli.json }, socket: cli.socket };
+    let context = Context {
+        out: Out { json: cli.json },
+        socket_given: cli.socket.is_some(),
+        socket: cli.socket.unwrap_or_else(|| PathBuf::from(DEFAULT_CONTROL)),
+    };
     dispatch(cli.command, &context).unwrap_or_else(|trouble| trouble.report(&context.out))
 }
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Trouble> {
     match command {
+        Command::Run(args) => cmd::run::run(&args, context),
+        Command::Host(args) => cmd::host::run(&args, context),
+        Command::Join(args) => cmd::join::run(&args, context),
         Command::Check(args) => cmd::check::run(&args, context),
         Command::Client(args) => cmd::client::run(&args, context),
         Command::Token(args) => cmd::token::run(&args, context),

@@ -3,12 +3,16 @@
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod counters;
+pub(crate) mod daemon;
 pub(crate) mod dns64;
 pub(crate) mod explain;
+pub(crate) mod host;
 pub(crate) mod isatap;
+pub(crate) mod join;
 pub(crate) mod lab;
 pub(crate) mod nat64;
 pub(crate) mod nrpt;
+pub(crate) mod run;
 pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod token;

@@ -4,6 +4,7 @@ mod cli;
 mod cmd;
 mod exit;
 mod file;
+mod logging;
 mod print;
 
 use std::process::ExitCode;

@@ -119,9 +119,10 @@ impl List {
             Ok(checked) => checked.value,
             Err(report) => return tracing::warn!("nothing is changed:\n{}", report.render()),
         };
-        let fixed = |c: &Host| (c.control.clone(), c.state.clone(), c.interface.clone(), c.device.clone());
+        // The control socket may have been given on the command line, which wins over both files.
+        let fixed = |c: &Host| (c.state.clone(), c.interface.clone(), c.device.clone());
         if fixed(&new) != fixed(&self.config) {
-            tracing::warn!("`control`, `state`, `interface` and `device` change with the next start");
+            tracing::warn!("`state`, `interface` and `device` change with the next start");
         }
         self.config.routers = new.routers;
         self.config.nameserver = new.nameserver;

@@ -11,7 +11,7 @@ use crate::file;
 
 /// Check a configuration file: every error with its line and column; changes nothing
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example: sixgate check /etc/sixgate/gateway.toml")]
+#[command(after_help = "Example: sixgate check /etc/sixgate/sixgate.toml")]
 pub(crate) struct Args {
     /// The file, of a gateway, a client or a host
     file: PathBuf,

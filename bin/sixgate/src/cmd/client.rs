@@ -1,10 +1,12 @@
 //! `sixgate client run | add`
 
+use std::path::PathBuf;
+
 use serde_json::json;
 use sixgate_api::{Revoked, TokenName, path};
 use sixgate_io_control::Method;
 
-use super::{call, show, token};
+use super::{call, daemon, show, token};
 use crate::cli::Context;
 use crate::exit::{Exit, Trouble};
 
@@ -18,6 +20,12 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand, Debug)]
 enum What {
+    /// The client, in the foreground: SIGTERM ends it in order, SIGHUP reads the file again
+    Run {
+        /// The client's file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Allow a client to enrol, on the gateway: the friendly form of `token add`
     Add(token::Add),
     /// Remove a client for good, on the gateway: its certificate is worth nothing, its name leaves the DNS
@@ -29,6 +37,9 @@ enum What {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
     match &args.what {
+        What::Run { config } => {
+            daemon::run(config, context, sixgate_config::client, sixgate_role_client::run)
+        }
         What::Add(add) => token::run_add(add, context),
         What::Remove { name } => {
             let body = json!(TokenName { name: name.clone() });

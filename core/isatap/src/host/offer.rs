@@ -40,6 +40,11 @@ impl Offer {
         self.prefixes.is_empty() && self.routes.is_empty()
     }
 
+    /// True when something new can be begun with it: a route, or an address that is not merely running out.
+    pub(super) fn is_of_use(&self) -> bool {
+        !self.routes.is_empty() || self.prefixes.iter().any(|p| p.preferred_until != Instant::ZERO)
+    }
+
     /// Takes an advertisement. What it does not mention stays until its own end (RFC 4861, section 6.3.4).
     pub(super) fn take(&mut self, now: Instant, lease: &Lease) {
         for prefix in lease.prefixes.iter().filter(|p| p.prefix.length() == 64) {

@@ -50,7 +50,7 @@ impl Router {
     pub(super) fn state(&self) -> RouterState {
         match self.reachability {
             Reachability::Failed => RouterState::Unreachable,
-            _ if !self.offer.is_empty() => RouterState::Reachable,
+            _ if self.offer.is_of_use() => RouterState::Reachable,
             _ if self.discovery.is_silent() => RouterState::Silent,
             Reachability::Unknown => RouterState::Soliciting,
             Reachability::Reachable { .. } | Reachability::Probing { .. } => RouterState::Withdrawn,

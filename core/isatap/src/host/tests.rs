@@ -210,8 +210,8 @@ fn addresses_and_routes_end_with_their_lifetimes() {
         (600, HostEvent::RouteRemoved { prefix: CLIENTS.parse().unwrap(), next_hop: fe80(R1) })
     );
     assert_eq!(seen[1], (700, HostEvent::AddressAdded { address, prefix, preferred: false }));
-    assert_eq!(seen[2], (800, HostEvent::AddressRemoved { address, prefix }));
-    assert_eq!(seen[3], (800, HostEvent::RouterChanged { router: R1, state: RouterState::Silent }));
+    assert_eq!(seen[2], (700, HostEvent::RouterChanged { router: R1, state: RouterState::Silent }));
+    assert_eq!(seen[3], (800, HostEvent::AddressRemoved { address, prefix }));
     assert_eq!(seen.len(), 4);
 }
 
@@ -399,8 +399,10 @@ fn a_withdrawal_takes_the_routes_and_deprecates_the_address() {
         [
             HostEvent::AddressAdded { address: global(HOST), prefix, preferred: false },
             HostEvent::RouteRemoved { prefix: CLIENTS.parse().unwrap(), next_hop: fe80(R1) },
+            HostEvent::RouterChanged { router: R1, state: RouterState::Withdrawn },
         ]
     );
+    assert_eq!(host.routers()[0].reason, Some(ISATAP_ROUTER_WITHDRAWN));
     assert_eq!(send(&mut host, T0, CLIENT), NO_ROUTE);
     // It is asked again after MinRouterSolicitInterval.
     drain(&mut host);

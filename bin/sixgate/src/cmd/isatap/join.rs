@@ -120,7 +120,7 @@ fn render(args: &Join, before: Option<&Host>, context: &Context) -> String {
             out.push_str(&format!("{key} = {}\n", quoted(&absolute.to_string_lossy())));
         }
     };
-    let socket = Some(context.socket.as_path()).filter(|s| *s != Path::new(DEFAULT_CONTROL));
+    let socket = Some(context.socket.as_path()).filter(|_| context.socket_given);
     path("control", socket, before.map(|b| b.control.as_path()), DEFAULT_CONTROL);
     path("state", args.state.as_deref(), before.map(|b| b.state.as_path()), DEFAULT_STATE);
     out.push_str("\n[host]\n");
