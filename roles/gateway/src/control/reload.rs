@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sixgate_config::Gateway;
+use sixgate_config::isatap::Isatap;
 
 use super::{Control, Site};
 use crate::seam::ToNet;
@@ -27,13 +28,13 @@ fn apply(control: &Control, new: Gateway) {
     let Ok(mut site) = control.site.lock() else { return };
     if !same_beside(&site.config, &new) {
         tracing::warn!(
-            "reload: only [[policy]] and [[isatap.allow]] change while running; the rest waits for a restart"
+            "reload: only [[policy]] and what [isatap] offers, and to whom, change while running; the rest waits for a restart"
         );
     }
     let mut config = site.config.clone();
     config.policy = new.policy;
-    if let (Some(mine), Some(theirs)) = (&mut config.isatap, new.isatap) {
-        mine.allow = theirs.allow;
+    if let (Some(mine), Some(theirs)) = (&mut config.isatap, &new.isatap) {
+        *mine = offered_by(mine, theirs);
     }
     let next = Site::new(config, site.isatap_address, site.own_addresses.clone(), site.broadcasts.clone());
     if next.mentioned.too_many() {
@@ -45,17 +46,26 @@ fn apply(control: &Control, new: Gateway) {
     tracing::info!("reloaded");
 }
 
-/// True when nothing but policy and allow rules differs.
+/// The link as it is, with what the new file offers on it: sockets, devices and addresses stay.
+fn offered_by(old: &Isatap, new: &Isatap) -> Isatap {
+    Isatap {
+        interface: old.interface.clone(),
+        address: old.address,
+        device: old.device.clone(),
+        prefix: old.prefix,
+        mtu: old.mtu,
+        ..new.clone()
+    }
+}
+
+/// True when nothing differs that only a restart can change.
 fn same_beside(old: &Gateway, new: &Gateway) -> bool {
-    let strip = |g: &Gateway| {
-        let mut g = g.clone();
-        g.policy = None;
-        if let Some(isatap) = &mut g.isatap {
-            isatap.allow.clear();
-        }
-        g
-    };
-    strip(old) == strip(new)
+    let mut taken = old.clone();
+    taken.policy.clone_from(&new.policy);
+    if let (Some(mine), Some(theirs)) = (&mut taken.isatap, &new.isatap) {
+        *mine = offered_by(mine, theirs);
+    }
+    taken == *new
 }
 
 impl Control {
