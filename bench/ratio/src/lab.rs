@@ -32,14 +32,3 @@ impl Drop for World {
         let _ = Command::new(&self.binary).args(["lab", "--name", NAME, "down"]).output();
     }
 }
-
-/// Checks what every namespace uses.
-pub(crate) fn cubic_everywhere(lab: &Lab) -> Result<(), String> {
-    for node in lab.nodes().keys() {
-        let used = lab.sh(node, "sysctl -n net.ipv4.tcp_congestion_control").map_err(|e| e.to_string())?;
-        if used.trim() != "cubic" {
-            return Err(format!("{node} uses {} and not cubic", used.trim()));
-        }
-    }
-    Ok(())
-}
