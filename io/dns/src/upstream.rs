@@ -75,6 +75,14 @@ impl Upstreams {
         Self { choice: Choice::new(servers), mismatches: AtomicU64::new(0) }
     }
 
+    /// Mixes the case of names also for servers on loopback, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn mixing_everywhere(self) -> Self {
+        self.choice.mix_everywhere();
+        self
+    }
+
     /// Answers that did not belong to their question, since this was last asked.
     #[must_use]
     pub fn take_mismatches(&self) -> u64 {
@@ -101,7 +109,7 @@ impl Upstreams {
                 let patience = self.choice.patience(server, round);
                 let until = (Instant::now() + patience).min(deadline);
                 let started = Instant::now();
-                match self.try_one(self.choice.address(server), &mut expected, until, deadline).await {
+                match self.try_one(server, &mut expected, until, deadline).await {
                     Try::Answer(answer) => {
                         self.choice.answered(server, started.elapsed());
                         if is_final(&answer) {
@@ -129,13 +137,16 @@ impl Upstreams {
 
     async fn try_one(
         &self,
-        server: SocketAddr,
+        server: usize,
         expected: &mut Expected,
         until: Instant,
         deadline: Instant,
     ) -> Try {
-        for _ in 0..2 {
-            let (outcome, mismatches) = datagram::ask(server, expected, until).await;
+        let address = self.choice.address(server);
+        // Once as it should be, once more for a server that loses the case and once for one without EDNS.
+        for _ in 0..3 {
+            let mixed = self.choice.keeps_case(server);
+            let (outcome, mismatches) = datagram::ask(address, expected, mixed, until).await;
             self.mismatches.fetch_add(mismatches, Ordering::Relaxed);
             match outcome {
                 Ok(Datagram::Whole(answer)) => {
@@ -147,11 +158,12 @@ impl Upstreams {
                 }
                 Ok(Datagram::OverStream) => {
                     let until = (Instant::now() + Duration::from_secs(2)).min(deadline);
-                    return match stream::ask(server, expected, until).await {
+                    return match stream::ask(address, expected, until).await {
                         Some(answer) => Try::Answer(answer),
                         None => Try::Unusable,
                     };
                 }
+                Ok(Datagram::OtherCase) => self.choice.loses_case(server),
                 Err(_) => return Try::Silence,
             }
         }

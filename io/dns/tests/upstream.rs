@@ -28,8 +28,8 @@ async fn answers_that_do_not_belong_are_waited_past_and_counted() {
     let server = Fake::start(
         |q, _| {
             let good = answer(q, Rcode::NOERROR, 1);
-            // Another id, another case, another question, no answer at all, and then the true one.
-            vec![changed(&good, 1), changed(&good, 13), changed(&good, 30), q.to_vec(), vec![1, 2, 3], good]
+            // Another id, another question, no answer at all, no message, and then the true one.
+            vec![changed(&good, 1), changed(&good, 0), changed(&good, 31), q.to_vec(), vec![1, 2, 3], good]
         },
         never,
     )
@@ -38,6 +38,35 @@ async fn answers_that_do_not_belong_are_waited_past_and_counted() {
     let got = upstreams.exchange(&question(NAME)).await.unwrap();
     assert_eq!((last(&got), Message::from_slice(&got).unwrap().header().id()), (Some(1), 77));
     assert_eq!((upstreams.take_mismatches(), upstreams.take_mismatches()), (5, 0));
+}
+
+#[tokio::test]
+async fn the_case_is_mixed_and_comes_back_as_it_was_asked() {
+    let server =
+        Fake::start(|q, _| vec![answer(q, Rcode::NOERROR, u8::from(q[12..] != question(NAME)[12..]))], never);
+    let server = server.await;
+    let upstreams = Upstreams::new(&[server.address]).mixing_everywhere();
+    let mut mixed = 0;
+    for _ in 0..8 {
+        let got = upstreams.exchange(&question(NAME)).await.unwrap();
+        mixed += last(&got).unwrap();
+        let message = Message::from_slice(&got).unwrap();
+        assert_eq!(message.sole_question().unwrap().qname().to_string(), NAME);
+    }
+    assert!(mixed >= 7, "{mixed}");
+}
+
+#[tokio::test]
+async fn a_server_that_loses_the_case_is_asked_once_more_and_then_in_plain() {
+    let lower =
+        |q: &[u8], _| vec![answer(&[&q[..12], &q[12..].to_ascii_lowercase()].concat(), Rcode::NOERROR, 1)];
+    let server = Fake::start(lower, never).await;
+    let upstreams = Upstreams::new(&[server.address]).mixing_everywhere();
+    for _ in 0..3 {
+        let got = upstreams.exchange(&question("files.corp.example")).await.unwrap();
+        assert_eq!(last(&got), Some(1));
+    }
+    assert_eq!(server.asked(), (4, 0));
 }
 
 #[tokio::test]
@@ -67,7 +96,7 @@ async fn a_forged_answer_over_tcp_is_not_believed_either() {
         cut[2] |= 2;
         vec![cut]
     };
-    let server = Fake::start(cut, |q| changed(&answer(q, Rcode::NOERROR, 66), 30)).await;
+    let server = Fake::start(cut, |q| changed(&answer(q, Rcode::NOERROR, 66), 31)).await;
     let error = Upstreams::new(&[server.address]).exchange(&question(NAME)).await.unwrap_err();
     assert_eq!(error, ExchangeError::Unusable);
 }

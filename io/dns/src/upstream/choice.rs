@@ -28,11 +28,16 @@ struct Record {
     smoothed: Option<Duration>,
     silences: u32,
     probed: Option<Instant>,
+    /// Asked in the caller's case: it answered in another than it was asked in, or nobody can forge its answers.
+    plain: bool,
 }
 
 impl Choice {
     pub(super) fn new(servers: &[SocketAddr]) -> Self {
-        let server = |address: &SocketAddr| Server { address: *address, record: Mutex::default() };
+        let server = |address: &SocketAddr| {
+            let record = Record { plain: address.ip().is_loopback(), ..Record::default() };
+            Server { address: *address, record: Mutex::new(record) }
+        };
         Self { servers: servers.iter().map(server).collect() }
     }
 
@@ -67,6 +72,22 @@ impl Choice {
     pub(super) fn patience(&self, server: usize, round: u32) -> Duration {
         let usual = self.record(server).smoothed.map_or(UNKNOWN, |smoothed| smoothed * 2);
         (usual.max(SHORTEST) * 2_u32.saturating_pow(round)).min(LONGEST)
+    }
+
+    /// True unless the server is known to answer in a case of its own, or is asked over loopback, where nobody forges.
+    pub(super) fn keeps_case(&self, server: usize) -> bool {
+        !self.record(server).plain
+    }
+
+    /// Also over loopback.
+    pub(super) fn mix_everywhere(&self) {
+        for server in 0..self.servers.len() {
+            self.record(server).plain = false;
+        }
+    }
+
+    pub(super) fn loses_case(&self, server: usize) {
+        self.record(server).plain = true;
     }
 
     pub(super) fn answered(&self, server: usize, took: Duration) {

@@ -7,7 +7,7 @@ use domain::base::Message;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
-use super::matching::Expected;
+use super::matching::{Expected, Match};
 
 /// So many answers that do not belong mean that somebody is guessing: TCP cannot be guessed.
 const MOST_MISMATCHES: u64 = 10;
@@ -17,21 +17,25 @@ pub(crate) enum Datagram {
     Whole(Vec<u8>),
     /// Truncated, or under attack.
     OverStream,
+    /// The server does not keep the case of names.
+    OtherCase,
 }
 
 /// Waits past answers that do not belong, and counts them.
 pub(crate) async fn ask(
     server: SocketAddr,
     expected: &mut Expected,
+    mixed: bool,
     until: Instant,
 ) -> (io::Result<Datagram>, u64) {
     let mut mismatches = 0;
-    (exchange(server, expected, until, &mut mismatches).await, mismatches)
+    (exchange(server, expected, mixed, until, &mut mismatches).await, mismatches)
 }
 
 async fn exchange(
     server: SocketAddr,
     expected: &mut Expected,
+    mixed: bool,
     until: Instant,
     mismatches: &mut u64,
 ) -> io::Result<Datagram> {
@@ -42,17 +46,21 @@ async fn exchange(
     let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
     // Connected, so that the kernel drops what another address sends and reports ICMP errors.
     socket.connect(server).await?;
-    socket.send(expected.fresh()).await?;
+    socket.send(expected.fresh(mixed)).await?;
     let mut buffer = vec![0; 4_096];
     loop {
         let length = timeout_at(until, socket.recv(&mut buffer)).await??;
         let received = buffer.get(..length).unwrap_or_default();
-        let Some(answer) = expected.accept(received) else {
-            *mismatches += 1;
-            if *mismatches >= MOST_MISMATCHES {
-                return Ok(Datagram::OverStream);
+        let answer = match expected.judge(received) {
+            Match::Whole(answer) => answer,
+            Match::OtherCase => return Ok(Datagram::OtherCase),
+            Match::Foreign => {
+                *mismatches += 1;
+                if *mismatches >= MOST_MISMATCHES {
+                    return Ok(Datagram::OverStream);
+                }
+                continue;
             }
-            continue;
         };
         let truncated = Message::from_slice(&answer).is_ok_and(|message| message.header().tc());
         return Ok(if truncated { Datagram::OverStream } else { Datagram::Whole(answer) });

@@ -1,6 +1,9 @@
 //! Which answer belongs to a question (RFC 5452, section 9.1).
+//!
+//! The case of the name's letters goes out by chance (draft-vixie-dnsext-dns0x20): a forger has to guess it with port and
+//! id, and a server repeats the question octet for octet.
 
-use domain::base::iana::Rtype;
+use domain::base::iana::{Rcode, Rtype};
 use domain::base::{Header, Message, MessageBuilder};
 
 use crate::random;
@@ -11,12 +14,24 @@ pub(crate) struct Expected {
     message: Vec<u8>,
     /// The id that the caller knows the question by.
     original_id: u16,
-    /// Question section, octet for octet.
+    /// Question section as the caller spelt it.
     question: Vec<u8>,
     edns: bool,
 }
 
+/// Whether an answer belongs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Match {
+    /// It does; this is it, with the caller's id and spelling.
+    Whole(Vec<u8>),
+    /// All but the case: the server does not keep it.
+    OtherCase,
+    /// It does not.
+    Foreign,
+}
+
 const HEADER: usize = 12;
+const TYPE_AND_CLASS: usize = 4;
 
 impl Expected {
     /// `None` when the message has not exactly one question.
@@ -32,32 +47,56 @@ impl Expected {
         })
     }
 
-    /// The octets to send, under a new id.
-    pub(crate) fn fresh(&mut self) -> &[u8] {
-        if self.message.len() >= HEADER {
+    /// The octets to send, under a new id, and in a case by chance where `mixed`.
+    pub(crate) fn fresh(&mut self, mixed: bool) -> &[u8] {
+        let end = HEADER + self.question.len();
+        if let Some(question) = self.message.get_mut(HEADER..end) {
+            question.copy_from_slice(&self.question);
+            let name = question.len().saturating_sub(TYPE_AND_CLASS);
+            if mixed {
+                // Lengths of labels are below all letters, so whatever is a letter belongs to a label.
+                let chance = random::octets::<32>();
+                for (n, octet) in question.iter_mut().take(name).enumerate() {
+                    let heads = chance.get(n / 8).is_some_and(|bits| bits >> (n % 8) & 1 == 1);
+                    if octet.is_ascii_alphabetic() && heads {
+                        *octet ^= 0x20;
+                    }
+                }
+            }
             Header::for_message_slice_mut(&mut self.message).set_id(random::id());
         }
         &self.message
     }
 
-    /// The answer under the caller's id, when it belongs to what [`Self::fresh`] gave last.
-    pub(crate) fn accept(&self, answer: &[u8]) -> Option<Vec<u8>> {
+    /// Whether the answer belongs to what [`Self::fresh`] gave last.
+    pub(crate) fn judge(&self, answer: &[u8]) -> Match {
+        self.try_judge(answer).unwrap_or(Match::Foreign)
+    }
+
+    fn try_judge(&self, answer: &[u8]) -> Option<Match> {
         let parsed = Message::from_slice(answer).ok()?;
         let header = parsed.header();
         let sent = Header::for_message_slice(self.message.get(..HEADER)?);
         if header.id() != sent.id() || !header.qr() || header.opcode() != sent.opcode() {
             return None;
         }
-        let repeats = answer.get(HEADER..HEADER + self.question.len()) == Some(&self.question[..]);
-        // A server that cannot read the question may answer without it.
-        let bare =
-            parsed.header_counts().qdcount() == 0 && header.rcode() != domain::base::iana::Rcode::NOERROR;
-        if !(bare || (repeats && parsed.header_counts().qdcount() == 1)) {
-            return None;
-        }
+        let end = HEADER + self.question.len();
         let mut answer = answer.to_vec();
+        match parsed.header_counts().qdcount() {
+            // A server that cannot read the question may answer without it.
+            0 if header.rcode() != Rcode::NOERROR => {}
+            1 => {
+                let repeated = answer.get_mut(HEADER..end)?;
+                if *repeated != *self.message.get(HEADER..end)? {
+                    return repeated.eq_ignore_ascii_case(&self.question).then_some(Match::OtherCase);
+                }
+                // Compressed names that lead here get the caller's spelling too.
+                repeated.copy_from_slice(&self.question);
+            }
+            _ => return None,
+        }
         Header::for_message_slice_mut(&mut answer).set_id(self.original_id);
-        Some(answer)
+        Some(Match::Whole(answer))
     }
 
     /// Leaves the OPT record out from here on; false when there was none.
@@ -90,7 +129,6 @@ impl Expected {
 mod tests {
     use super::*;
     use domain::base::Name;
-    use domain::base::iana::Rcode;
 
     fn question() -> Vec<u8> {
         let mut builder = MessageBuilder::new_vec();
@@ -110,26 +148,47 @@ mod tests {
     #[test]
     fn only_id_question_and_case_together_belong() {
         let mut expected = Expected::of(&question()).unwrap();
-        let good = answer(expected.fresh());
-        assert_eq!(expected.accept(&good).unwrap()[..2], [0, 7]);
-        for at in [0, 1, 2, 13, 20, 32] {
-            let mut bad = good.clone();
-            bad[at] ^= if at == 2 { 0x80 } else { 0x20 };
-            assert!(expected.accept(&bad).is_none(), "octet {at}");
+        for mixed in [false, true] {
+            let good = answer(expected.fresh(mixed));
+            let Match::Whole(whole) = expected.judge(&good) else { panic!() };
+            assert_eq!((&whole[..2], &whole[12..32]), (&[0, 7][..], &question()[12..32]));
+            for (at, bit, want) in [
+                (0, 1, Match::Foreign),
+                (1, 1, Match::Foreign),
+                (2, 0x80, Match::Foreign),
+                (13, 0x20, Match::OtherCase),
+                (13, 1, Match::Foreign),
+                (33, 1, Match::Foreign),
+            ] {
+                let mut bad = good.clone();
+                bad[at] ^= bit;
+                assert_eq!(expected.judge(&bad), want, "octet {at}");
+            }
+            assert_eq!(expected.judge(&good[..11]), Match::Foreign);
+            assert_eq!(expected.judge(&good[..20]), Match::Foreign);
+            let mut again = expected.clone();
+            while again.fresh(mixed)[..2] == good[..2] {}
+            assert_eq!(again.judge(&good), Match::Foreign);
         }
-        assert!(expected.accept(&good[..11]).is_none() && expected.accept(&good[..20]).is_none());
-        let old = good;
-        let mut again = expected.clone();
-        while again.fresh()[..2] == old[..2] {}
-        assert!(again.accept(&old).is_none());
+    }
+
+    #[test]
+    fn the_case_goes_out_by_chance_and_nothing_else_does() {
+        let mut expected = Expected::of(&question()).unwrap();
+        let plain = expected.fresh(false)[12..].to_vec();
+        assert_eq!(plain, question()[12..]);
+        let mixed: Vec<_> = (0..20).map(|_| expected.fresh(true)[12..].to_vec()).collect();
+        assert!(mixed.iter().all(|one| one.eq_ignore_ascii_case(&plain) && one[20..] == plain[20..]));
+        // 16 letters: twenty times the same would be chance of 2^-320.
+        assert!(mixed.iter().any(|one| *one != mixed[0]));
     }
 
     #[test]
     fn edns_can_be_left_out_once() {
         let mut expected = Expected::of(&question()).unwrap();
-        let with = expected.fresh().len();
+        let with = expected.fresh(true).len();
         assert!(expected.drop_edns() && !expected.drop_edns());
-        assert_eq!(expected.fresh().len(), with - 11);
+        assert_eq!(expected.fresh(true).len(), with - 11);
     }
 
     #[test]

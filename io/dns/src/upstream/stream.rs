@@ -7,13 +7,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-use super::matching::Expected;
+use super::matching::{Expected, Match};
 
 /// The answer that belongs to the question, or nothing.
 pub(crate) async fn ask(server: SocketAddr, expected: &mut Expected, until: Instant) -> Option<Vec<u8>> {
-    let message = expected.fresh().to_vec();
+    let message = expected.fresh(false).to_vec();
     let answer = timeout_at(until, exchange(server, &message)).await.ok()?.ok()?;
-    expected.accept(&answer)
+    match expected.judge(&answer) {
+        Match::Whole(answer) => Some(answer),
+        Match::OtherCase | Match::Foreign => None,
+    }
 }
 
 /// Sends one message and reads one.
