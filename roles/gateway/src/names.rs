@@ -125,6 +125,13 @@ impl Names {
         Ok(Self { service, registrar, counters })
     }
 
+    /// Takes over upstreams and synthesis of another file. Addresses, access list and registration wait for a restart.
+    pub fn reconfigure(&self, config: &NamesConfig) {
+        if let (Some(service), Some(new)) = (&self.service, &config.service) {
+            service.reconfigure(new);
+        }
+    }
+
     /// The client has this address: its name is to say so, from now on and whether it is connected or not.
     pub fn register(&self, client: &str, address: Ipv6Addr) {
         if let Some(registrar) = &self.registrar {
