@@ -95,6 +95,13 @@ impl Worker {
         }
     }
 
+    /// A packet from the kernel where the translator works alone: nothing is routed, everything is for it.
+    pub(super) fn accept_alone(&mut self, packet: &mut Packet) {
+        if !Ipv6::parse(packet.bytes()).is_ok_and(|ip| is_chatter(&ip)) {
+            self.translate_out(packet);
+        }
+    }
+
     /// IPv6 to the translator, IPv4 out of it.
     pub(super) fn translate_out(&mut self, packet: &mut Packet) {
         let Some(nat64) = &mut self.nat64 else { return };
@@ -152,8 +159,7 @@ impl Worker {
             self.tally.count(self.now, sixgate_reason::MALFORMED_IPV6, "from the kernel");
             return;
         };
-        // The kernel speaks multicast and neighbour discovery on every device that it has; none of it is for anybody.
-        if ip.dst().is_multicast() || ip.dst().is_unicast_link_local() || ip.src().is_unicast_link_local() {
+        if is_chatter(&ip) {
             return;
         }
         let src = ip.src();
@@ -164,4 +170,9 @@ impl Worker {
         }
         self.forward(Way::Kernel, packet);
     }
+}
+
+/// The kernel speaks multicast and neighbour discovery on every device that it has; none of it is for anybody.
+fn is_chatter(ip: &Ipv6<'_>) -> bool {
+    ip.dst().is_multicast() || ip.dst().is_unicast_link_local() || ip.src().is_unicast_link_local()
 }

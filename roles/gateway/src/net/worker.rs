@@ -188,7 +188,7 @@ impl Worker {
             } else if self.has_fabric {
                 self.accept_kernel(&mut packet);
             } else {
-                self.translate_out(&mut packet);
+                self.accept_alone(&mut packet);
             }
         }
         self.pool.give(packet);
