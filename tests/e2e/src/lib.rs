@@ -4,11 +4,12 @@
 //! at a time. The binary is `SIXGATE_BIN`, else the one beside the tests (`cargo build -p sixgate`).
 //!
 //! Map: [`world`] a lab for one test; [`counters`] reasons before and after; [`packets`] what an attacker sends;
-//! [`tls`] how an attacker speaks TLS; [`dump`] all that a daemon may have changed on its machine.
+//! [`plain`] three namespaces in a row, for functions that run alone; [`tls`] how an attacker speaks TLS; [`dump`] all that a daemon may have changed on its machine.
 
 pub mod counters;
 pub mod dump;
 pub mod packets;
+pub mod plain;
 pub mod tls;
 pub mod world;
 
