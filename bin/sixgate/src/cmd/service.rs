@@ -10,7 +10,7 @@ use crate::exit::Trouble;
 pub(crate) enum Service {
     /// systemd has it.
     Managed,
-    /// No systemd here, or the caller did not want it.
+    /// No systemd here, no such unit, or the caller did not want it.
     Left,
 }
 
@@ -19,9 +19,21 @@ pub(crate) fn systemd_runs() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
+/// Where systemd looks for units (systemd.unit(5)); a binary that was only copied here has none.
+const UNITS: [&str; 4] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+];
+
+fn installed(unit: &str) -> bool {
+    UNITS.iter().any(|folder| Path::new(folder).join(unit).exists())
+}
+
 /// Starts a unit, and at every boot.
 pub(crate) fn start(unit: &str, wanted: bool) -> Result<Service, Trouble> {
-    if !wanted || !systemd_runs() {
+    if !wanted || !systemd_runs() || !installed(unit) {
         return Ok(Service::Left);
     }
     systemctl(&["enable", unit])?;
@@ -32,7 +44,7 @@ pub(crate) fn start(unit: &str, wanted: bool) -> Result<Service, Trouble> {
 
 /// Ends a unit, and its start at boot.
 pub(crate) fn stop(unit: &str) -> Result<Service, Trouble> {
-    if !systemd_runs() {
+    if !systemd_runs() || !installed(unit) {
         return Ok(Service::Left);
     }
     systemctl(&["disable", "--now", unit])?;
