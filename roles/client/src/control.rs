@@ -19,6 +19,7 @@ use sixgate_time::Instant;
 use sixgate_wire::lease::Lease;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
 
 use crate::Failure;
 use crate::connect::{self, Connected, Refused};
@@ -93,7 +94,9 @@ struct Control {
     /// The worker has a connection, with or without a lease yet.
     attached: bool,
     network: Network,
-    ready: bool,
+    /// Listens, and answers from the moment that we are ready on.
+    server: Option<Server>,
+    socket: Option<JoinHandle<()>>,
     /// The reason that was told last, so that it is told once.
     told: Option<Reason>,
 }
@@ -107,7 +110,6 @@ async fn serve(path: &Path, config: Client, parts: Parts, journal: &mut Journal)
     let watch = Watch::start()?;
     let network = device.network()?;
     let server = Server::bind(&config.control, 0o600)?;
-    let socket = tokio::spawn(server.serve(board.clone()));
     let names = Arc::new(Mutex::new(Names::new(NamesConfig::new(gateway_names(&config)))));
     board.set_names(Arc::clone(&names));
     let servers = {
@@ -129,7 +131,8 @@ async fn serve(path: &Path, config: Client, parts: Parts, journal: &mut Journal)
         generation: 0,
         attached: false,
         network,
-        ready: false,
+        server: Some(server),
+        socket: None,
         told: None,
     };
     let outcome = loop {
@@ -159,7 +162,9 @@ async fn serve(path: &Path, config: Client, parts: Parts, journal: &mut Journal)
             }
         }
     };
-    socket.abort();
+    if let Some(socket) = &control.socket {
+        socket.abort();
+    }
     for remark in lock(&control.names).stop(journal) {
         tracing::warn!("{remark}");
     }
@@ -234,10 +239,11 @@ impl Control {
             facts.reason = Some(reason);
             facts.connection = None;
         }
+        let beside = if detail.is_empty() { String::new() } else { format!("; {detail}") };
         if self.told.replace(reason) == Some(reason) {
-            tracing::debug!(reason = reason.code(), "not connected: {detail}");
+            tracing::debug!(reason = reason.code(), "not connected: {}{beside}", reason.text());
         } else {
-            tracing::info!(reason = reason.code(), "not connected: {}; {detail}", reason.text());
+            tracing::info!(reason = reason.code(), "not connected: {}{beside}", reason.text());
         }
         lock(&self.names).set_tunnel(false);
         self.be_ready();
@@ -330,6 +336,7 @@ impl Control {
         tracing::info!("{} read again", path.display());
         self.net.tell(ToWorker::Detach);
         self.attached = false;
+        lock(&self.names).set_tunnel(false);
         self.board.facts().connection = None;
         self.backoff.network_changed(clock::now());
         true
@@ -337,9 +344,8 @@ impl Control {
 
     /// Once: after the first session, or after the first attempt that failed.
     fn be_ready(&mut self) {
-        if std::mem::replace(&mut self.ready, true) {
-            return;
-        }
+        let Some(server) = self.server.take() else { return };
+        self.socket = Some(tokio::spawn(server.serve(self.board.clone())));
         tracing::info!("ready");
         if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
             tracing::debug!("sd_notify: {error}");

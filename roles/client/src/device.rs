@@ -1,5 +1,6 @@
 //! What a lease makes of the TUN device: addresses, routes, MTU. All of it goes with the device.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr};
 
 use sixgate_io_host::{Address, HostError, Netlink, Route, sysctl};
@@ -58,17 +59,27 @@ impl Device {
             note(self.netlink.replace_address(&Address::plain(self.index, *address, 128)));
         }
         let routes = routes(lease, self.index);
-        for route in &routes {
-            note(self.netlink.replace_route(route));
-        }
         for gone in self.routes.iter().filter(|r| !routes.contains(r)) {
             note(self.netlink.remove_route(gone).map(drop));
+        }
+        // Never replaced: the kernel would take the route of another device with the same metric for the one that is meant.
+        let mut held = Vec::new();
+        for route in routes {
+            match self.netlink.add_route(&route) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && self.routes.contains(&route) => {}
+                Err(error) => {
+                    note(Err(error));
+                    continue;
+                }
+                Ok(()) => {}
+            }
+            held.push(route);
         }
         for gone in self.addresses.iter().filter(|a| !lease.addresses.contains(a)) {
             note(self.netlink.remove_address(&Address::plain(self.index, *gone, 128)).map(drop));
         }
         self.addresses.clone_from(&lease.addresses);
-        self.routes = routes;
+        self.routes = held;
         outcome
     }
 

@@ -41,12 +41,13 @@ pub(crate) struct Connection {
 }
 
 impl Facts {
-    /// The state, and since when: a state that stays keeps its beginning.
+    /// The state, and since when there has been a tunnel, or none: attempts and the waits between them are one time to a
+    /// person.
     pub(crate) fn set_state(&mut self, state: ClientState) {
-        if self.state != state {
-            self.state = state;
+        if (self.state == ClientState::Connected) != (state == ClientState::Connected) {
             self.since = Timestamp::now();
         }
+        self.state = state;
     }
 
     pub(crate) fn state(&self) -> ClientState {
