@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
         ..Config::default()
     };
     let mut nat = Nat64::new(config, [1; 32]);
-    let mut out = Packet::new();
+    let mut out = Packet::with_capacity(4096);
     let mut now = Instant::ZERO;
     let mut rest = data;
     while let Some(([high, low], behind)) = rest.split_first_chunk::<2>() {

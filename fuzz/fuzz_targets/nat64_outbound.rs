@@ -13,7 +13,7 @@ fuzz_target!(|data: &[u8]| {
     let pool = PoolEntry { protocol: None, addresses: "192.0.2.2/32".parse().unwrap(), ports: 1..=4 };
     let config = Config { prefixes: vec![prefix], pool: vec![pool], max_sessions: 8, ..Config::default() };
     let mut nat = Nat64::new(config, [1; 32]);
-    let mut out = Packet::new();
+    let mut out = Packet::with_capacity(4096);
     let mut now = Instant::ZERO;
     // Packets follow each other, each behind its length; the fixed header is aimed at the prefix so that most get in.
     let mut rest = data;

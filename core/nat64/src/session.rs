@@ -60,7 +60,14 @@ pub(crate) struct Session {
     pub(crate) timer: Timer,
     /// When a packet last started the timer.
     pub(crate) touched: Instant,
+    /// When the session last moved to the tail of its queue; at most [`SLACK`] before `touched`.
+    pub(crate) queued: Instant,
 }
+
+/// Packets this close to each other do not move their session in its queue: at speed, the neighbours in the queue would
+/// cost more than all the rest. A session may stay in the table so much longer than it lives; whoever looks it up sees
+/// the exact time.
+const SLACK: Duration = Duration::from_secs(1);
 
 impl Session {
     pub(crate) fn expires(&self, timeouts: &Timeouts) -> Instant {
@@ -132,6 +139,10 @@ impl Sessions {
         session.timer = timer;
         // A caller whose clock stands still or jumps back must not disturb the order of the queue.
         session.touched = session.touched.max(now);
+        if old == timer && session.touched.since(session.queued) < SLACK {
+            return;
+        }
+        session.queued = session.touched;
         self.slots.unlink(&mut self.queues[old as usize], id);
         self.slots.push_back(&mut self.queues[timer as usize], id);
     }
@@ -189,6 +200,7 @@ mod tests {
             state: State::Udp,
             timer,
             touched: Instant::from_secs(at),
+            queued: Instant::from_secs(at),
         }
     }
 
@@ -203,6 +215,19 @@ mod tests {
         assert_eq!(sessions.first(&timeouts), Some((udp, Instant::from_secs(300))));
         sessions.touch(udp, Timer::Udp, Instant::from_secs(5));
         assert_eq!(sessions.first(&timeouts), Some((udp, Instant::from_secs(305))));
+    }
+
+    #[test]
+    fn a_session_that_is_touched_often_does_not_end_early() {
+        let timeouts = Timeouts::default();
+        let mut sessions = Sessions::new(4, Key::derive(&[1; 32], 0));
+        let busy = sessions.insert(session(1, Timer::Udp, 0));
+        let idle = sessions.insert(session(2, Timer::Udp, 0));
+        sessions.touch(busy, Timer::Udp, Instant::from_millis(900));
+        // It stands where it stood, but its time is the exact one.
+        assert_eq!(sessions.first(&timeouts), Some((busy, Instant::from_millis(300_900))));
+        sessions.touch(busy, Timer::Udp, Instant::from_millis(1100));
+        assert_eq!(sessions.first(&timeouts), Some((idle, Instant::from_secs(300))));
     }
 
     #[test]

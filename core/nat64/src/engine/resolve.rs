@@ -123,7 +123,7 @@ impl Nat64 {
         } else {
             (state, timer)
         };
-        self.open(Session { binding: id, peer, prefix, state, timer, touched: now });
+        self.open(Session { binding: id, peer, prefix, state, timer, touched: now, queued: now });
         Ok(outside)
     }
 
@@ -172,7 +172,7 @@ impl Nat64 {
         };
         self.may_open(binding.inside).map_err(Refused4::silent)?;
         let prefix = binding.prefix;
-        self.open(Session { binding: id, peer, prefix, state, timer, touched: now });
+        self.open(Session { binding: id, peer, prefix, state, timer, touched: now, queued: now });
         Ok((binding.inside, prefix))
     }
 
