@@ -12,7 +12,9 @@ use crate::exit::{Exit, Trouble};
 
 /// The roaming client, and enrolling one
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example: sixgate client add laptop-01 --user ana")]
+#[command(
+    after_help = "Examples:\n  sixgate client run --config /etc/sixgate/client.toml\n  sixgate client add laptop-01 --user ana"
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
