@@ -17,6 +17,9 @@ use crate::stream::Received;
 const SMALL: usize = 32 * 1024;
 /// Octets that the buffer may grow to: what one call of `receive` takes, so that no connection starves the others.
 const LARGE: usize = 256 * 1024;
+/// A buffer that grew is given back after so many reads that did not need it: a gateway has many connections, few of which
+/// are busy at a time.
+const QUIET: u32 = 64;
 /// A key that protected this many records is replaced: half of what rustls allows, which is below RFC 8446, section 5.5.
 const WORN: u64 = 1 << 23;
 /// Message types (RFC 8446, section 4).
@@ -82,6 +85,8 @@ pub(crate) struct Channel {
     buffer: Vec<u8>,
     plain: std::ops::Range<usize>,
     raw: std::ops::Range<usize>,
+    /// Reads since the last that a small buffer would not have taken.
+    quiet: u32,
     pending: Vec<u8>,
     sealed: Vec<u8>,
     sent: usize,
@@ -110,6 +115,7 @@ impl Channel {
             buffer,
             plain: 0..plaintext.len(),
             raw,
+            quiet: 0,
             pending: Vec::new(),
             sealed: Vec::new(),
             sent: 0,
@@ -141,6 +147,7 @@ impl Channel {
     pub(crate) fn read_from(&mut self, source: &mut impl Read) -> io::Result<Received> {
         let before = self.plain.len();
         let mut taken = 0;
+        self.forget_growth();
         while !self.closed && taken < LARGE {
             self.make_room();
             let room = self.buffer.len() - self.raw.end;
@@ -164,6 +171,7 @@ impl Channel {
                 Err(e) => return Err(e),
             }
         }
+        self.quiet = if taken > SMALL / 2 { 0 } else { self.quiet.saturating_add(1) };
         Ok(if self.closed {
             Received::Closed
         } else if self.plain.len() > before {
@@ -171,6 +179,23 @@ impl Channel {
         } else {
             Received::WouldBlock
         })
+    }
+
+    /// Gives grown buffers back when they are empty and have not been needed for a while.
+    fn forget_growth(&mut self) {
+        if self.quiet < QUIET {
+            return;
+        }
+        if self.buffer.len() > SMALL && self.plain.is_empty() && self.raw.is_empty() {
+            self.buffer = vec![0; SMALL];
+            (self.plain, self.raw) = (0..0, 0..0);
+        }
+        if self.pending.is_empty() {
+            self.pending.shrink_to(SMALL);
+        }
+        if self.sealed.is_empty() {
+            self.sealed.shrink_to(SMALL);
+        }
     }
 
     /// Moves what is left to the front, and lets the buffer grow when reads fill it.
@@ -401,6 +426,29 @@ mod tests {
             server.read_from(&mut [octet].as_slice()).unwrap();
         }
         assert_eq!(server.plaintext(), b"onetwo");
+    }
+
+    #[test]
+    fn buffers_of_a_connection_that_became_quiet_are_given_back() {
+        let (mut server, mut client) = pair();
+        let mut wire = Vec::new();
+        client.pending().extend_from_slice(&[7; 1 << 20]);
+        assert!(client.write_to(&mut wire).unwrap());
+        for burst in wire.chunks(LARGE) {
+            let mut rest = burst;
+            while !rest.is_empty() {
+                server.read_from(&mut rest).unwrap();
+                let used = server.plaintext().len();
+                server.consume(used);
+            }
+        }
+        assert!(server.buffer.len() > SMALL && client.sealed.capacity() > SMALL);
+        for round in 0..=QUIET {
+            assert_eq!(carry(&mut client, &mut server, &[round as u8]), [round as u8]);
+            assert_eq!(carry(&mut server, &mut client, &[round as u8]), [round as u8]);
+        }
+        assert_eq!(server.buffer.len(), SMALL);
+        assert!(client.sealed.capacity() <= SMALL && client.pending.capacity() <= SMALL);
     }
 
     #[test]
