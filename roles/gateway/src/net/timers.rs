@@ -10,6 +10,9 @@ use crate::seam::ToControl;
 /// How often the list of ISATAP hosts that control keeps over a restart is brought up to date.
 const KEEP_HOSTS: Duration = Duration::from_secs(5);
 
+/// How soon a host that is new stands in that list: many that come at once are written once.
+const KEEP_NEW_HOST: Duration = Duration::from_millis(20);
+
 /// Between two withdrawals.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -55,7 +58,11 @@ impl Worker {
             self.pool.give(scratch);
             while let Some(event) = link.router.poll_event() {
                 match event {
-                    RouterEvent::HostServed { ipv4 } => tracing::info!(host = %ipv4, "ISATAP host is served"),
+                    RouterEvent::HostServed { ipv4 } => {
+                        tracing::info!(host = %ipv4, "ISATAP host is served");
+                        // Nobody else would tell this host that its router is back, should this run end now.
+                        self.hosts_due = self.hosts_due.min(self.now + KEEP_NEW_HOST);
+                    }
                     RouterEvent::HostForgotten { ipv4 } => {
                         tracing::info!(host = %ipv4, "ISATAP host is gone")
                     }
