@@ -61,6 +61,8 @@ pub(crate) struct Worker {
     /// When to look at the network again.
     look_at: Instant,
     solicited: bool,
+    /// True once the log says that there is no address.
+    waits: bool,
     tally: Tally,
     arrivals: Vec<Packet>,
     outer: Vec<Outer>,
@@ -80,6 +82,7 @@ impl Worker {
             poller: Poller::new(8)?,
             look_at: Instant::NEVER,
             solicited: false,
+            waits: false,
             tally: Tally::new(),
             arrivals: (0..BATCH).map(|_| Packet::new()).collect(),
             outer: vec![Outer::default(); BATCH],
@@ -91,9 +94,6 @@ impl Worker {
         worker.poller.add(&worker.parts.tun, TUN, Interest::READ)?;
         worker.poller.add(&worker.monitor, NEWS, Interest::READ)?;
         worker.look()?;
-        if worker.link.is_none() {
-            tracing::warn!("no IPv4 address towards the routers yet; waiting for one");
-        }
         Ok(worker)
     }
 
@@ -169,7 +169,11 @@ impl Worker {
             if self.link.take().is_some() {
                 tracing::warn!("no IPv4 address towards the routers any more; waiting for one");
                 parts.kernel.clear()?;
+            } else if !self.waits && !parts.routers.is_empty() {
+                // Before the first router has an address nothing is known to be missing.
+                tracing::warn!("no IPv4 address towards the routers yet; waiting for one");
             }
+            self.waits |= !parts.routers.is_empty();
             return Ok(());
         };
         if let Some(link) = &mut self.link {
@@ -183,6 +187,7 @@ impl Worker {
                 return Ok(());
             }
         }
+        self.waits = false;
         tracing::info!(interface = site.interface, ipv4 = %site.address, "ISATAP host");
         let socket = Proto41::bind(site.address)?;
         self.poller.add(&socket, LINK, Interest::READ)?;
