@@ -17,6 +17,13 @@ pub(crate) fn arrived() -> bool {
     ARRIVED.load(Ordering::Relaxed) != 0
 }
 
+/// Returns at once, unless one of the three arrived: then [`on_interrupt`]'s thread ends this process.
+pub(crate) fn wait_for_the_end() {
+    while arrived() {
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
 /// Calls `then` once with the signal, from a thread of its own, when the first of the three arrives.
 pub(crate) fn on_interrupt(then: impl FnOnce(i32) + Send + 'static) {
     INSTALL.call_once(|| {

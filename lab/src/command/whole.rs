@@ -13,12 +13,16 @@ pub(crate) fn demo(options: &Options, out: &mut dyn Write) -> Result<bool, LabEr
     let name = options.name.clone();
     // A demo that is cut off leaves cables pulled and daemons stopped: such a lab is of no use.
     signals::on_interrupt(move |signal| down::end_of_process(&name, signal));
-    Ok(run(&lab, options.json, out))
+    let good = run(&lab, options.json, out);
+    signals::wait_for_the_end();
+    Ok(good)
 }
 
 pub(crate) fn whole(options: &Options, out: &mut dyn Write) -> Result<bool, LabError> {
     let built = up::build(options, out)?;
     let good = run(&Lab::open(&options.name)?, options.json, out);
+    // The steps fail when the lab goes from under them: what ends this process is the interrupt, not that.
+    signals::wait_for_the_end();
     built.keep()?;
     if !options.json {
         up::print(out, &hints(&options.name));
