@@ -77,21 +77,30 @@ impl World {
         }
     }
 
-    /// Gives the gateway another file and starts it again; answers when helpdesk-01 and the laptops had time to come back.
+    /// Gives the gateway another file and has it read again, as an administrator does; answers when it is in force.
     pub fn gateway_with(&self, change: impl FnOnce(&str) -> String) {
         let config = change(GATEWAY_CONFIG);
         assert_ne!(config, GATEWAY_CONFIG, "the test changes nothing");
         self.lab.write("gateway", GATEWAY_FILE, &config, false).expect("the gateway takes a file");
-        self.restart_gateway();
+        let before = self.logged(" reloaded");
+        self.lab.signal("gateway", SERVICE, "HUP").unwrap_or_else(|error| panic!("{error}"));
+        self.until("the gateway has read its file", 5, || self.logged(" reloaded") > before);
     }
 
-    /// Starts the gateway again and waits for the laptops.
+    /// Starts the gateway again and waits for the laptops, and for helpdesk-01 where its daemon runs and is served.
     pub fn restart_gateway(&self) {
         self.lab.stop("gateway", SERVICE).unwrap_or_else(|error| panic!("{error}"));
         product::gateway(&self.lab).unwrap_or_else(|error| panic!("{error}"));
         for laptop in ["laptop-01", "laptop-02"] {
             let back = wait_for(Duration::from_secs(20), || self.who().iter().any(|name| name == laptop));
             assert!(back.is_some(), "{laptop} did not come back: {}", self.last_words(laptop));
+        }
+        if self.lab.runs("helpdesk-01", SERVICE) {
+            let route = ["ip", "-6", "route", "show", "dev", "isatap0", "proto", "64"];
+            let back = wait_for(Duration::from_secs(5), || {
+                self.lab.run("helpdesk-01", &route).is_ok_and(|done| done.stdout.contains("via"))
+            });
+            assert!(back.is_some(), "helpdesk-01 has no route any more: {}", self.last_words("helpdesk-01"));
         }
     }
 

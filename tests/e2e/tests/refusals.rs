@@ -4,7 +4,7 @@
 
 use std::net::Ipv6Addr;
 
-use sixgate_e2e::{Counters, World, packets, tls};
+use sixgate_e2e::{Counters, World, dump, packets, tls};
 use sixgate_lab::product::{self, CLIENT_DEVICE, HOST_DEVICE, SERVICE, URL};
 
 fn address(world: &World, node: &str, device: &str) -> Ipv6Addr {
@@ -44,6 +44,7 @@ fn a_forged_token_is_refused() {
     let (code, said) = join(&world, &forged);
     assert_eq!(code, 1, "{said}");
     counters.rose("token-unknown");
+    assert_eq!(world.logged("token-unknown"), 1, "in the log once");
     // The last ones are of the authority: the client itself finds out that this gateway is not the one of its token.
     let last = token.len() - 8;
     let swapped: String = token[last..].chars().rev().collect();
@@ -73,6 +74,7 @@ fn a_certificate_of_another_authority_opens_nothing() {
     let said = tls::tunnel(&world, "laptop-02", &files, &[]);
     assert!(!said.stdout.contains("200 OK"), "{}", said.stdout);
     counters.rose("iphttps-certificate-foreign");
+    assert_eq!(world.logged("iphttps-certificate-foreign"), 1, "in the log once");
     assert!(!world.who().contains(&"laptop-02".to_owned()));
 }
 
@@ -106,6 +108,7 @@ fn an_expired_certificate_of_our_own_authority_opens_nothing() {
     let said = tls::tunnel(&world, "laptop-02", &files, &[]);
     assert!(!said.stdout.contains("200 OK"), "{}", said.stdout);
     counters.rose("iphttps-certificate-expired");
+    assert_eq!(world.logged("iphttps-certificate-expired"), 1, "in the log once");
     assert!(!world.who().contains(&"laptop-02".to_owned()));
 }
 
@@ -185,6 +188,7 @@ fn what_a_client_sends_from_a_foreign_address_goes_nowhere() {
         .map(|(source, payload)| packets::udp(source, target, 9999, payload.as_bytes()));
     let said = tls::tunnel(&world, "laptop-02", &files, &packets);
     counters.rose_by("iphttps-source-foreign", 2..=2);
+    assert_eq!(world.logged("iphttps-source-foreign"), 1, "in the log once");
     let got = packets::received(&world, "files");
     assert_eq!(got, "honest", "{}", said.said());
 }
@@ -196,4 +200,58 @@ fn noise_on_the_listener_is_counted_and_the_next_client_is_served() {
     world.sh("laptop-02", "head -c 300 /dev/urandom | timeout 3 socat -u - TCP:203.0.113.10:443 || true");
     counters.rose("iphttps-handshake-failed");
     world.passes('a');
+}
+
+#[test]
+fn a_question_that_is_none_is_one_counter() {
+    let world = World::up();
+    let counters = Counters::of(&world, "gateway");
+    let ask = "printf 'noise' | socat -u - 'UDP6-SENDTO:[fd6a:7e00:cafe:3333::1]:53'";
+    world.sh("laptop-01", ask);
+    counters.rose_by("dns-malformed", 1..=1);
+    world.passes('a');
+}
+
+/// Starts the gateway once more with `prefix` before its command; exit status, and the lines of standard error.
+fn starts(world: &World, prefix: &str, file: &str) -> (i32, Vec<String>) {
+    let script = format!("exec {prefix} sixgate run --config {file}");
+    let done = world.run("gateway", &["sh", "-c", &script]).unwrap();
+    (done.code, done.stderr.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn a_wrong_configuration_starts_nothing_and_every_error_has_its_place() {
+    let world = World::up();
+    world.stop("gateway", SERVICE).unwrap();
+    let bad = product::GATEWAY_CONFIG
+        .replace("inside = \"eth1\"", "insid = \"eth1\"")
+        .replace("router-lifetime = 0", "router-lifetime = \"soon\"");
+    world.write("gateway", "/tmp/bad.toml", &bad, false).unwrap();
+    let before = dump::of(&world, "gateway");
+    let (code, said) = starts(&world, "", "/tmp/bad.toml");
+    assert_eq!(code, 1, "{said:#?}");
+    let said = said.join("\n");
+    // Line and column of each.
+    assert!(said.contains("bad.toml:4:1"), "{said}");
+    let line = 1 + bad.lines().position(|line| line.starts_with("router-lifetime")).unwrap();
+    assert!(said.contains(&format!("bad.toml:{line}:19")), "{said}");
+    assert_eq!(dump::difference(&before, &dump::of(&world, "gateway")), Vec::<String>::new());
+}
+
+#[test]
+fn a_missing_tun_or_privilege_is_one_line_that_says_which() {
+    let world = World::up();
+    world.stop("gateway", SERVICE).unwrap();
+    let before = dump::of(&world, "gateway");
+    for (prefix, word) in [
+        ("unshare -m sh -c 'mount -t tmpfs none /dev/net && exec \"$@\"' sh", "/dev/net/tun"),
+        ("setpriv --bounding-set=-net_admin", "CAP_NET_ADMIN"),
+        ("setpriv --bounding-set=-net_raw", "CAP_NET_RAW"),
+    ] {
+        let (code, said) = starts(&world, prefix, product::GATEWAY_FILE);
+        assert_eq!(code, 1, "{prefix}: {said:#?}");
+        assert_eq!(said.len(), 1, "{prefix}: {said:#?}");
+        assert!(said[0].contains(word), "{prefix}: {said:#?}");
+        assert_eq!(dump::difference(&before, &dump::of(&world, "gateway")), Vec::<String>::new());
+    }
 }
