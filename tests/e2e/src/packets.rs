@@ -19,6 +19,37 @@ pub fn udp(source: Ipv6Addr, destination: Ipv6Addr, port: u16, payload: &[u8]) -
     ipv6(source, destination, 17, &datagram)
 }
 
+/// An IPv6 packet with a TCP segment without options or data.
+#[must_use]
+pub fn tcp(source: Ipv6Addr, destination: Ipv6Addr, port: u16, flags: u8) -> Vec<u8> {
+    let mut segment = Vec::new();
+    segment.extend_from_slice(&40_000_u16.to_be_bytes());
+    segment.extend_from_slice(&port.to_be_bytes());
+    segment.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 1, 5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    let sum = checksum(source, destination, 6, &segment);
+    segment[16..18].copy_from_slice(&sum.to_be_bytes());
+    ipv6(source, destination, 6, &segment)
+}
+
+/// An IPv6 packet with an ICMPv6 port unreachable that quotes `packet`.
+#[must_use]
+pub fn unreachable(source: Ipv6Addr, destination: Ipv6Addr, packet: &[u8]) -> Vec<u8> {
+    let mut message = vec![1, 4, 0, 0, 0, 0, 0, 0];
+    message.extend_from_slice(packet);
+    let sum = checksum(source, destination, 58, &message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    ipv6(source, destination, 58, &message)
+}
+
+/// A last fragment of a TCP segment whose first one nobody has seen.
+#[must_use]
+pub fn second_fragment(source: Ipv6Addr, destination: Ipv6Addr) -> Vec<u8> {
+    // RFC 8200, section 4.5: offset 8 octets, no more fragments.
+    let mut fragment = vec![6, 0, 0, 8, 0, 0, 0, 77];
+    fragment.extend_from_slice(&[0x55; 16]);
+    ipv6(source, destination, 44, &fragment)
+}
+
 /// An IPv6 packet with any payload.
 #[must_use]
 pub fn ipv6(source: Ipv6Addr, destination: Ipv6Addr, next: u8, payload: &[u8]) -> Vec<u8> {

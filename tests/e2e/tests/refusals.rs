@@ -212,6 +212,31 @@ fn a_question_that_is_none_is_one_counter() {
     world.passes('a');
 }
 
+#[test]
+fn what_belongs_to_no_flow_is_refused_under_its_own_reason() {
+    const ACK: u8 = 0x10;
+    const SYN: u8 = 0x02;
+    let world = World::up();
+    let laptop = address(&world, "laptop-01", CLIENT_DEVICE);
+    let helpdesk = address(&world, "helpdesk-01", HOST_DEVICE);
+    let quoted = packets::udp(laptop, helpdesk, 7777, b"never sent");
+    // All of them where the policy lets the helpdesk begin a flow.
+    let cases = [
+        ("flow-tcp-syn-ack-unknown", packets::tcp(helpdesk, laptop, 8080, SYN | ACK)),
+        ("flow-tcp-outside", packets::tcp(helpdesk, laptop, 8080, ACK)),
+        ("flow-icmp-error-unknown", packets::unreachable(helpdesk, laptop, &quoted)),
+        ("flow-fragment-unknown", packets::second_fragment(helpdesk, laptop)),
+    ];
+    for (reason, packet) in cases {
+        let counters = Counters::of(&world, "gateway");
+        let _ = packets::protocol_41(&world, "helpdesk-01", "10.6.0.1", &packet);
+        counters.rose_by(reason, 1..=1);
+        assert_eq!(world.logged(reason), 1, "{reason} is in the log once");
+        assert_eq!(counters.changed().values().sum::<u64>(), 1, "{:?}", counters.changed());
+    }
+    world.passes('b');
+}
+
 /// Starts the gateway once more with `prefix` before its command; exit status, and the lines of standard error.
 fn starts(world: &World, prefix: &str, file: &str) -> (i32, Vec<String>) {
     let script = format!("exec {prefix} sixgate run --config {file}");
