@@ -22,8 +22,6 @@ pub struct Dns {
     pub allow: Vec<IpPrefix>,
     /// First labels that are refused; `None` = off.
     pub block: Option<Block>,
-    /// Answers that are out of date are given when no server answers (RFC 8767).
-    pub serve_stale: bool,
 }
 
 /// Servers of one suffix.
@@ -70,17 +68,20 @@ pub(crate) fn read(
         None => default_allow(site),
     };
     let block = read_block(&mut table, routes, report);
-    let serve_stale = table.take("serve-stale").and_then(|n| n.boolean(report)).unwrap_or(true);
     table.finish(report);
-    Some(Dns { listen, upstream, forward, allow, block, serve_stale })
+    Some(Dns { listen, upstream, forward, allow, block })
 }
 
 /// Keys whose quiet value is fine and whose other values ask for a part that is not there.
 fn refuse_when_on(table: &mut Table<'_>, report: &mut Report) {
-    if let Some(node) = table.take("validate")
-        && node.boolean(report) == Some(true)
+    for (key, what) in
+        [("validate", "DNSSEC validation"), ("serve-stale", "a DNS cache, so it has no stale answers")]
     {
-        report.not_yet(&node.key, node.span.clone(), "DNSSEC validation");
+        if let Some(node) = table.take(key)
+            && node.boolean(report) == Some(true)
+        {
+            report.not_yet(&node.key, node.span.clone(), what);
+        }
     }
     if let Some(node) = table.take("rate-limit")
         && node.number(0, 1_000_000, report).is_some_and(|n| n != 0)

@@ -13,7 +13,7 @@ use crate::names::{self, Names};
 use crate::nat64::{self, Nat64};
 use crate::policy::{self, Policy};
 use crate::reader::{At, Node, Table};
-use crate::report::Report;
+use crate::report::{Report, Span};
 use crate::values::{self, NameOrAddress};
 
 mod between;
@@ -194,13 +194,30 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
 /// `[gateway]` with the places that checks between sections need.
 pub(crate) struct SiteRead {
     pub(crate) value: Site,
+    pub(crate) header: Span,
     pub(crate) prefix: At<Ipv6Prefix>,
     pub(crate) inside: At<String>,
-    pub(crate) device: Option<At<String>>,
+    pub(crate) device: Named,
+}
+
+/// The name of a device of ours, and whether the file says it.
+pub(crate) struct Named {
+    pub(crate) at: At<String>,
+    pub(crate) is_default: bool,
+}
+
+impl Named {
+    /// The name that is given, or the default one, whose place is the section's.
+    pub(crate) fn or_default(given: Option<At<String>>, default: &str, table: &Table<'_>) -> Self {
+        let is_default = given.is_none();
+        let here = || At { value: default.to_owned(), span: table.span.clone(), key: table.join("device") };
+        Self { at: given.unwrap_or_else(here), is_default }
+    }
 }
 
 fn read_site(node: &Node<'_>, report: &mut Report) -> Option<SiteRead> {
     let mut table = node.table(report)?;
+    let header = table.span.clone();
     let public = table.need("public", "\"da.example.com\"", report);
     let public = public.and_then(|n| n.parse(values::name_or_address, report));
     let inside = table.need("inside", "\"eth1\"", report);
@@ -209,15 +226,16 @@ fn read_site(node: &Node<'_>, report: &mut Report) -> Option<SiteRead> {
     let prefix =
         prefix.and_then(|n| Some(n.at(n.parse(values::ipv6_prefix_of(48, "the gateway's"), report)?)));
     let device = table.take("device").and_then(|n| Some(n.at(n.parse(values::device, report)?)));
+    let device = Named::or_default(device, DEVICE, &table);
     table.finish(report);
     let (inside, prefix) = (inside?, prefix?);
     let value = Site {
         public: public?,
         inside: inside.value.clone(),
-        device: device.as_ref().map_or_else(|| DEVICE.to_owned(), |d| d.value.clone()),
+        device: device.at.value.clone(),
         prefix: prefix.value,
     };
-    Some(SiteRead { value, prefix, inside, device })
+    Some(SiteRead { value, header, prefix, inside, device })
 }
 
 fn read_pki(node: &Node<'_>, base: &Path, report: &mut Report) -> Option<Pki> {

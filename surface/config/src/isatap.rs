@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix};
 use sixgate_wire::lease::{LeasedRoute, Preference};
 
-use crate::gateway::Site;
+use crate::gateway::{Named, Site};
 use crate::reader::{At, Complaint, Node, Table};
 use crate::report::{Report, Rule};
 use crate::values::{self, DnsName};
@@ -17,7 +17,7 @@ pub struct Isatap {
     pub interface: Option<String>,
     /// Which of the interface's addresses; `None` = its only one.
     pub address: Option<Ipv4Addr>,
-    /// Name of the TUN device; not used where `[gateway]` is there.
+    /// Name of the TUN device.
     pub device: String,
     /// What hosts are told; its first label is never `isatap`.
     pub name: Option<DnsName>,
@@ -64,7 +64,7 @@ const ROUTE_LIFETIME: u32 = 3600;
 pub(crate) struct Read {
     pub(crate) value: Isatap,
     pub(crate) prefix: At<Ipv6Prefix>,
-    pub(crate) device: Option<At<String>>,
+    pub(crate) device: Named,
 }
 
 pub(crate) fn read(
@@ -77,7 +77,7 @@ pub(crate) fn read(
     let mut device =
         |key, report: &mut Report| table.take(key).and_then(|n| Some(n.at(n.parse(values::device, report)?)));
     let interface = device("interface", report);
-    let device = device("device", report);
+    let device = Named::or_default(device("device", report), DEVICE, &table);
     let address = table.take("address").and_then(|n| n.parse(unicast, report));
     if !has_gateway && !table.has("interface") && !table.has("address") {
         table.missing("interface", "\"int0\"", report);
@@ -98,7 +98,7 @@ pub(crate) fn read(
     let value = Isatap {
         interface: interface.map(|d| d.value).or_else(|| site.map(|s| s.inside.clone())),
         address,
-        device: device.as_ref().map_or_else(|| DEVICE.to_owned(), |d| d.value.clone()),
+        device: device.at.value.clone(),
         name,
         prefix: prefix.value,
         mtu: narrow(mtu),

@@ -12,8 +12,6 @@ use crate::values::{self, DnsName};
 pub struct Names {
     /// Suffixes that clients send into the tunnel.
     pub route: Vec<DnsName>,
-    /// Names below them that stay with the local network.
-    pub exempt: Vec<DnsName>,
     /// Where clients get their AAAA.
     pub registration: Option<Registration>,
 }
@@ -31,33 +29,20 @@ pub struct Registration {
 
 pub(crate) fn read(node: &Node<'_>, base: &Path, report: &mut Report) -> Option<Names> {
     let mut table = node.table(report)?;
-    let list = |key, table: &mut Table<'_>, report: &mut Report| {
-        table.take(key).map(|n| n.list(values::name, report)).unwrap_or_default()
-    };
-    let route = list("route", &mut table, report);
-    let exempt = list("exempt", &mut table, report);
+    let route = table.take("route").map(|n| n.list(values::name, report)).unwrap_or_default();
     for (i, at) in route.iter().enumerate() {
         if route[..i].iter().any(|r| r.value == at.value) {
             at.fault(Rule::Twice, format!("`{}` is listed twice", at.value), "remove one", report);
         }
     }
-    for at in &exempt {
-        if !route.iter().any(|r| at.value.is_within(&r.value)) {
-            at.warn(
-                Rule::Unreachable,
-                format!("`{}` is not below any name of `route`", at.value),
-                "it stays with the local network anyway",
-                report,
-            );
-        }
+    if let Some(node) = table.take("exempt")
+        && !node.list(values::name, report).is_empty()
+    {
+        report.not_yet(&node.key, node.span.clone(), "exemptions below the names of `route`");
     }
     let registration = read_registration(&mut table, base, report);
     table.finish(report);
-    Some(Names {
-        route: route.into_iter().map(|n| n.value).collect(),
-        exempt: exempt.into_iter().map(|n| n.value).collect(),
-        registration,
-    })
+    Some(Names { route: route.into_iter().map(|n| n.value).collect(), registration })
 }
 
 fn read_registration(table: &mut Table<'_>, base: &Path, report: &mut Report) -> Option<Registration> {

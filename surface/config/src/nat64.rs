@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, Prefix64};
 
+use crate::gateway::Named;
 use crate::reader::{At, Complaint, Node, Table};
 use crate::report::{Report, Rule};
 use crate::values;
@@ -16,7 +17,7 @@ mod pool;
 /// The whole section, defaults filled in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Nat64 {
-    /// Name of the TUN device; not used where `[gateway]` is there.
+    /// Name of the TUN device.
     pub device: String,
     /// At least one.
     pub prefixes: Vec<Prefix64>,
@@ -164,14 +165,15 @@ impl PoolEntry {
     }
 }
 
-const DEVICE: &str = "nat64";
+/// Name of the device when the file does not say.
+pub(crate) const DEVICE: &str = "nat64";
 const MAX_SESSIONS: u32 = 262_144;
 
 /// The section with the places that checks between sections need.
 pub(crate) struct Read {
     pub(crate) value: Nat64,
     pub(crate) prefixes: Vec<At<Prefix64>>,
-    pub(crate) device: Option<At<String>>,
+    pub(crate) device: Named,
 }
 
 /// Reads the section; `derived` is the prefix that `[gateway]` gives.
@@ -186,6 +188,7 @@ pub(crate) fn read(
     let pool = pool::read(&mut table, has_gateway, report);
     let statics = bindings::read(&mut table, &pool, &prefixes, report);
     let device = table.take("device").and_then(|n| Some(n.at(n.parse(values::device, report)?)));
+    let device = Named::or_default(device, DEVICE, &table);
     let mut value = Nat64::derived(derived.unwrap_or_else(well_known));
     if !prefixes.is_empty() {
         value.prefixes = prefixes.iter().map(|p| p.value).collect();
@@ -194,9 +197,7 @@ pub(crate) fn read(
         value.pool = pool.into_iter().map(|e| e.value).collect();
     }
     value.statics = statics;
-    if let Some(device) = &device {
-        value.device.clone_from(&device.value);
-    }
+    value.device.clone_from(&device.at.value);
     if !has_gateway {
         value.filtering = Filtering::EndpointIndependent;
     }

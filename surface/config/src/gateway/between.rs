@@ -145,23 +145,31 @@ pub(super) fn devices(
     isatap: Option<&isatap::Read>,
     report: &mut Report,
 ) {
-    let inside = site.map(|s| &s.inside);
-    let devices = [
-        site.and_then(|s| s.device.as_ref()),
-        nat64.and_then(|n| n.device.as_ref()),
-        isatap.and_then(|i| i.device.as_ref()),
-    ];
-    let all: Vec<&At<String>> = inside.into_iter().chain(devices.into_iter().flatten()).collect();
-    for (i, later) in all.iter().enumerate() {
-        if let Some(earlier) = all[..i].iter().find(|e| e.value == later.value) {
-            later.fault_beside(
-                Rule::Device,
-                format!("the device `{}` is named twice", later.value),
-                "every device has a name of its own",
-                Some((earlier.span.clone(), "it is named here already".to_owned())),
-                report,
-            );
-        }
+    // With [gateway] the translator is on without a section, under its default name.
+    let derived = site.filter(|_| nat64.is_none()).map(|s| At {
+        value: nat64::DEVICE.to_owned(),
+        span: s.header.clone(),
+        key: s.device.at.key.clone(),
+    });
+    let mut all: Vec<(&At<String>, bool)> = Vec::new();
+    all.extend(derived.as_ref().map(|d| (d, true)));
+    all.extend(site.map(|s| (&s.inside, false)));
+    let named = [site.map(|s| &s.device), nat64.map(|n| &n.device), isatap.map(|i| &i.device)];
+    all.extend(named.into_iter().flatten().map(|n| (&n.at, n.is_default)));
+    // Defaults first, so that the fault is shown where the file says a name.
+    all.sort_by_key(|(at, is_default)| (!is_default, at.span.start));
+    for (i, (later, _)) in all.iter().enumerate() {
+        let Some((earlier, is_default)) = all[..i].iter().find(|(e, _)| e.value == later.value) else {
+            continue;
+        };
+        let label = if *is_default { "this has that name by default" } else { "it is named here already" };
+        later.fault_beside(
+            Rule::Device,
+            format!("the device `{}` is named twice", later.value),
+            "every device has a name of its own",
+            Some((earlier.span.clone(), label.to_owned())),
+            report,
+        );
     }
 }
 
