@@ -52,7 +52,7 @@ deny: setup
 	$(CARGO) deny --offline check bans licenses sources
 
 unit: setup
-	$(CARGO) test --workspace --exclude sixgate-e2e --locked
+	$(CARGO) test --workspace --exclude sixgate-e2e --locked --no-fail-fast
 
 # Each core crate alone and with no feature, so that it can be taken alone.
 cores: setup
