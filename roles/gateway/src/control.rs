@@ -157,13 +157,9 @@ impl Control {
                     names.register(&name, address);
                 }
             }
+            // The refusal itself is counted and logged under its code.
             ToControl::Down { name, reason } => match reason {
-                Some(reason) => tracing::info!(
-                    client = name,
-                    code = reason.code(),
-                    "client's session ended: {}",
-                    reason.text()
-                ),
+                Some(reason) => tracing::info!(client = name, "client's session ended: {}", reason.text()),
                 None => tracing::info!(client = name, "client disconnected"),
             },
             ToControl::Served(hosts) => self.keep_hosts(&hosts),

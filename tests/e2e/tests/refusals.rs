@@ -280,3 +280,15 @@ fn a_missing_tun_or_privilege_is_one_line_that_says_which() {
         assert_eq!(dump::difference(&before, &dump::of(&world, "gateway")), Vec::<String>::new());
     }
 }
+
+#[test]
+fn noise_inside_a_tunnel_ends_that_tunnel_only() {
+    let world = World::up();
+    let files = tls::files(&world, "laptop-02");
+    world.stop("laptop-02", SERVICE).unwrap();
+    let counters = Counters::of(&world, "gateway");
+    let _ = tls::tunnel(&world, "laptop-02", &files, &[vec![0xff; 100]]);
+    counters.rose_by("iphttps-bad-framing", 1..=1);
+    assert_eq!(world.logged("iphttps-bad-framing"), 1, "in the log once");
+    world.passes('a');
+}
