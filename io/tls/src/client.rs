@@ -10,10 +10,14 @@ use rustls::client::{
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::server::ParsedCertificate;
 use rustls::version::TLS13;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use sixgate_reason::{self as reason, Reason};
 
 use crate::certificate::key_digest;
+use crate::channel::Alert;
 use crate::server::{provider, roots};
 use crate::token::Token;
 
@@ -62,6 +66,40 @@ pub fn enrolment_config(token: &Token) -> io::Result<Arc<ClientConfig>> {
 fn finish(config: &mut ClientConfig) {
     config.resumption = Resumption::disabled();
     config.enable_secret_extraction = true;
+}
+
+/// The registry's reason behind a connection that failed at the client's end: what we think of the gateway's certificate, or
+/// what it said of ours, which it says in the handshake or in place of its first answer.
+#[must_use]
+pub fn gateway_reason(error: &io::Error) -> Reason {
+    if let Some(Alert(alert)) = Alert::of(error) {
+        return alert_reason(alert);
+    }
+    match error.get_ref().and_then(|e| e.downcast_ref()) {
+        Some(Error::InvalidCertificate(fault)) => match fault {
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => reason::IPHTTPS_GATEWAY_EXPIRED,
+            _ => reason::IPHTTPS_GATEWAY_FOREIGN,
+        },
+        Some(Error::AlertReceived(alert)) => alert_reason(*alert),
+        _ => reason::IPHTTPS_HANDSHAKE_FAILED,
+    }
+}
+
+/// What the gateway said of our certificate.
+fn alert_reason(alert: AlertDescription) -> Reason {
+    use AlertDescription as Said;
+    match alert {
+        Said::CertificateExpired => reason::IPHTTPS_CERTIFICATE_EXPIRED,
+        Said::CertificateRevoked => reason::IPHTTPS_CLIENT_REVOKED,
+        Said::CertificateRequired => reason::IPHTTPS_CERTIFICATE_MISSING,
+        Said::UnknownCA | Said::BadCertificate | Said::UnsupportedCertificate | Said::DecryptError => {
+            reason::IPHTTPS_CERTIFICATE_FOREIGN
+        }
+        _ => reason::IPHTTPS_HANDSHAKE_FAILED,
+    }
 }
 
 /// Finds the authority in the chain that the server sends, by the digest of its key, and then trusts it and no other.

@@ -57,7 +57,7 @@ pub mod tuning;
 pub use authority::{Authority, ServerNames};
 pub use certificate::{client_name, fingerprint};
 pub use channel::Alert;
-pub use client::{client_config, enrolment_config};
+pub use client::{client_config, enrolment_config, gateway_reason};
 pub use handshake::{Negotiated, accept, connect};
 pub use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 pub use server::{handshake_reason, server_config};

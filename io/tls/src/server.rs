@@ -6,11 +6,9 @@ use std::sync::Arc;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
-use rustls::{AlertDescription, CertificateError, RootCertStore, ServerConfig};
+use rustls::{CertificateError, RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sixgate_reason::{self as reason, Reason};
-
-use crate::channel::Alert;
 
 /// The configuration of a listener.
 ///
@@ -58,16 +56,14 @@ pub(crate) fn roots(authorities: &[CertificateDer<'_>]) -> io::Result<RootCertSt
     Ok(roots)
 }
 
-/// The registry's reason behind an error of a handshake, or of the first read after it.
+/// The registry's reason behind a handshake that failed at the gateway's end.
+///
+/// An alert of the client is no fault of its certificate: it speaks of ours.
 #[must_use]
 pub fn handshake_reason(error: &io::Error) -> Reason {
-    if let Some(Alert(alert)) = Alert::of(error) {
-        return alert_reason(alert);
-    }
     match error.get_ref().and_then(|e| e.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(fault)) => certificate_reason(fault),
         Some(rustls::Error::NoCertificatesPresented) => reason::IPHTTPS_CERTIFICATE_MISSING,
-        Some(rustls::Error::AlertReceived(alert)) => alert_reason(*alert),
         _ => reason::IPHTTPS_HANDSHAKE_FAILED,
     }
 }
@@ -82,19 +78,5 @@ fn certificate_reason(fault: &CertificateError) -> Reason {
         Fault::Revoked => reason::IPHTTPS_CLIENT_REVOKED,
         // Whatever else is wrong with it, our authority did not make it, or not for this.
         _ => reason::IPHTTPS_CERTIFICATE_FOREIGN,
-    }
-}
-
-/// What the peer said of our certificate.
-fn alert_reason(alert: AlertDescription) -> Reason {
-    use AlertDescription as Said;
-    match alert {
-        Said::CertificateExpired => reason::IPHTTPS_CERTIFICATE_EXPIRED,
-        Said::CertificateRevoked => reason::IPHTTPS_CLIENT_REVOKED,
-        Said::CertificateRequired => reason::IPHTTPS_CERTIFICATE_MISSING,
-        Said::UnknownCA | Said::BadCertificate | Said::UnsupportedCertificate | Said::DecryptError => {
-            reason::IPHTTPS_CERTIFICATE_FOREIGN
-        }
-        _ => reason::IPHTTPS_HANDSHAKE_FAILED,
     }
 }

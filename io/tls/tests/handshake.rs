@@ -11,7 +11,8 @@ use sixgate_io_tls::authority::{CLIENT_LIFETIME, Issued};
 use sixgate_io_tls::identity::Identity;
 use sixgate_io_tls::{
     Authority, CertificateDer, Negotiated, PrivateKeyDer, Received, ServerName, ServerNames, Stream, Token,
-    accept, client_config, client_name, connect, enrolment_config, handshake_reason, server_config,
+    accept, client_config, client_name, connect, enrolment_config, gateway_reason, handshake_reason,
+    server_config,
 };
 use sixgate_reason as reason;
 use tokio::net::{TcpListener, TcpStream};
@@ -146,8 +147,19 @@ async fn expired_and_future_certificates_are_refused_as_expired_at_both_ends() {
         let (server, client) = meet(world.server(), world.client_at(&world.authority, when), da()).await;
         assert_eq!(handshake_reason(&server.err().unwrap()), reason::IPHTTPS_CERTIFICATE_EXPIRED);
         let said = client.unwrap().read().await.unwrap_err();
-        assert_eq!(handshake_reason(&said), reason::IPHTTPS_CERTIFICATE_EXPIRED, "{said}");
+        assert_eq!(gateway_reason(&said), reason::IPHTTPS_CERTIFICATE_EXPIRED, "{said}");
     }
+}
+
+#[tokio::test]
+async fn expired_gateway_is_told_apart_from_a_foreign_one() {
+    let world = World::new();
+    let long_ago = now() - Duration::from_secs(500 * 86_400);
+    let (chain, key) =
+        world.authority.server_certificate(world.directory.path(), &names(), long_ago).unwrap();
+    let server = server_config(&[world.authority.certificate().clone()], chain, key).unwrap();
+    let (_, client) = meet(server, world.client(), da()).await;
+    assert_eq!(gateway_reason(&client.err().unwrap()), reason::IPHTTPS_GATEWAY_EXPIRED);
 }
 
 #[tokio::test]
@@ -157,7 +169,7 @@ async fn certificate_of_another_authority_is_refused_as_foreign_at_both_ends() {
     let (server, client) = meet(world.server(), world.client_at(&other, now()), da()).await;
     assert_eq!(handshake_reason(&server.err().unwrap()), reason::IPHTTPS_CERTIFICATE_FOREIGN);
     let said = client.unwrap().read().await.unwrap_err();
-    assert_eq!(handshake_reason(&said), reason::IPHTTPS_CERTIFICATE_FOREIGN, "{said}");
+    assert_eq!(gateway_reason(&said), reason::IPHTTPS_CERTIFICATE_FOREIGN, "{said}");
 }
 
 #[tokio::test]
@@ -173,7 +185,7 @@ async fn server_certificate_is_no_client_certificate_and_the_other_way_round() {
     let roots = [world.authority.certificate().clone()];
     let impostor = server_config(&roots, vec![issued.certificate], key_of(&identity)).unwrap();
     let (_, client) = meet(impostor, world.client(), da()).await;
-    assert_eq!(handshake_reason(&client.err().unwrap()), reason::IPHTTPS_CERTIFICATE_FOREIGN);
+    assert_eq!(gateway_reason(&client.err().unwrap()), reason::IPHTTPS_GATEWAY_FOREIGN);
 }
 
 #[tokio::test]
@@ -191,8 +203,12 @@ async fn token_of_another_authority_trusts_nobody_here() {
     let world = World::new();
     let token = Token::generate(Authority::create(now()).unwrap().key_digest()).unwrap();
     let (server, client) = meet(world.server(), enrolment_config(&token).unwrap(), da()).await;
-    assert!(server.is_err());
-    assert_eq!(handshake_reason(&client.err().unwrap()), reason::IPHTTPS_CERTIFICATE_FOREIGN);
+    assert_eq!(
+        handshake_reason(&server.err().unwrap()),
+        reason::IPHTTPS_HANDSHAKE_FAILED,
+        "no client's certificate"
+    );
+    assert_eq!(gateway_reason(&client.err().unwrap()), reason::IPHTTPS_GATEWAY_FOREIGN);
 }
 
 #[tokio::test]
@@ -205,7 +221,7 @@ async fn authority_shown_by_a_server_that_it_did_not_sign_is_not_enough() {
     let thief = server_config(&[other.certificate().clone()], chain, key).unwrap();
     let token = Token::generate(world.authority.key_digest()).unwrap();
     let (_, client) = meet(thief, enrolment_config(&token).unwrap(), da()).await;
-    assert_eq!(handshake_reason(&client.err().unwrap()), reason::IPHTTPS_CERTIFICATE_FOREIGN);
+    assert_eq!(gateway_reason(&client.err().unwrap()), reason::IPHTTPS_GATEWAY_FOREIGN);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use sixgate_config::NameOrAddress;
 use sixgate_config::client::GatewayUrl;
-use sixgate_io_tls::{Negotiated, ServerName, Stream, certificate, client_config, handshake_reason, tuning};
+use sixgate_io_tls::{Negotiated, ServerName, Stream, certificate, client_config, gateway_reason, tuning};
 use sixgate_iphttps::head;
 use sixgate_reason::{self as reason, Reason};
 use tokio::time::timeout;
@@ -98,18 +98,12 @@ async fn open(
     tls: &Arc<ClientConfig>,
 ) -> Result<Connected, Refused> {
     let server = sixgate_io_tls::connect(socket, tls, server_name(&gateway.host)?).await;
-    let mut server = server.map_err(|error| {
-        // Here it is the gateway's certificate that was looked at.
-        let reason = match handshake_reason(&error) {
-            r if r == reason::IPHTTPS_CERTIFICATE_FOREIGN || r == reason::IPHTTPS_CERTIFICATE_EXPIRED => {
-                reason::IPHTTPS_GATEWAY_FOREIGN
-            }
-            other => other,
-        };
-        Refused::new(reason, format!("{gateway}: {error}"))
-    })?;
-    let broken = |error: io::Error| Refused::new(handshake_reason(&error), format!("{gateway}: {error}"));
-    server.write(head::tunnel_request(&host(gateway)).as_bytes()).await.map_err(broken)?;
+    let broken = |error: io::Error| Refused::new(gateway_reason(&error), format!("{gateway}: {error}"));
+    let mut server = server.map_err(broken)?;
+    if let Err(error) = server.write(head::tunnel_request(&host(gateway)).as_bytes()).await {
+        // A gateway that refuses our certificate says so and closes, perhaps before we have written: its word counts.
+        return Err(broken(server.read().await.err().unwrap_or(error)));
+    }
     let answer = answer(&mut server, gateway).await?;
     if answer.status != 200 {
         let detail = format!("{gateway} answers with status {}", answer.status);
@@ -125,7 +119,7 @@ async fn open(
 async fn answer(server: &mut Negotiated, gateway: &GatewayUrl) -> Result<head::Response, Refused> {
     loop {
         let more = server.read().await;
-        let more = more.map_err(|e| Refused::new(handshake_reason(&e), format!("{gateway}: {e}")))?;
+        let more = more.map_err(|e| Refused::new(gateway_reason(&e), format!("{gateway}: {e}")))?;
         let parsed = head::parse_response(server.plaintext());
         let parsed = parsed.map_err(|e| Refused::new(e.reason(), format!("{gateway} answers with {e}")))?;
         if let Some(whole) = parsed {

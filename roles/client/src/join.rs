@@ -12,7 +12,7 @@ use sixgate_config::header::{DEFAULT_CONTROL, DEFAULT_STATE};
 use sixgate_config::{Checked, Client, NameOrAddress};
 use sixgate_io_tls::files::write_secret;
 use sixgate_io_tls::identity::Identity;
-use sixgate_io_tls::{Negotiated, Token, certificate, enrolment_config, handshake_reason};
+use sixgate_io_tls::{Negotiated, Token, certificate, enrolment_config, gateway_reason};
 use sixgate_iphttps::head;
 use sixgate_reason as reason;
 use tokio::net::lookup_host;
@@ -115,11 +115,11 @@ async fn enrol(wish: &Join, identity: &Identity) -> Result<Enrolled, Failure> {
 }
 
 fn foreign(gateway: &GatewayUrl, error: &io::Error) -> Failure {
-    let reason = handshake_reason(error);
-    if reason == reason::IPHTTPS_CERTIFICATE_FOREIGN {
+    let reason = gateway_reason(error);
+    if reason == reason::IPHTTPS_GATEWAY_FOREIGN {
         let what =
             format!("{gateway} is not the gateway that the token is for, or its name is another: {error}");
-        return Failure::coded(reason::IPHTTPS_GATEWAY_FOREIGN.code(), what);
+        return Failure::coded(reason.code(), what);
     }
     Failure::coded(reason.code(), format!("{gateway}: {error}"))
 }

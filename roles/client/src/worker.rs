@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use sixgate_io_link::{Interest, Poller, Tun, Waker, clock};
-use sixgate_io_tls::{Received, Stream, handshake_reason};
+use sixgate_io_tls::{Received, Stream, gateway_reason};
 use sixgate_iphttps::Inbound;
 use sixgate_iphttps::client::{Client, Event};
 use sixgate_iphttps::cutter::Packets;
@@ -292,7 +292,7 @@ impl Ended {
     fn of(error: &io::Error) -> Self {
         // An alert tells what the gateway thought of our certificate; everything else is an end.
         let reason = match sixgate_io_tls::Alert::of(error) {
-            Some(_) => handshake_reason(error),
+            Some(_) => gateway_reason(error),
             None => reason::IPHTTPS_DISCONNECTED,
         };
         Self { reason, detail: error.to_string() }

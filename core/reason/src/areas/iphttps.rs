@@ -26,4 +26,5 @@ reasons! {
     422 IPHTTPS_REFUSED "iphttps-refused" "gateway that answers the request with an error";
     423 IPHTTPS_GATEWAY_FOREIGN "iphttps-gateway-foreign" "gateway whose certificate is not of the authority that we were given, or not for its name";
     424 IPHTTPS_DISCONNECTED "iphttps-disconnected" "gateway that ended the connection";
+    425 IPHTTPS_GATEWAY_EXPIRED "iphttps-gateway-expired" "gateway whose certificate is expired or not yet valid, by our clock";
 }
