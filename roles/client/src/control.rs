@@ -308,10 +308,16 @@ impl Control {
         if network == self.network {
             return false;
         }
-        self.network = network;
+        let before = std::mem::replace(&mut self.network, network);
         tracing::debug!("the network changed");
         if self.attached {
-            self.net.tell(ToWorker::NetworkChanged);
+            let own = self.board.facts().connection.as_ref().and_then(|c| c.socket.local_addr().ok());
+            if own.is_some_and(|own| before.has(own.ip()) && !self.network.has(own.ip())) {
+                // What is sent to an address that is gone comes back to nobody: no need to ask.
+                self.give_up();
+            } else {
+                self.net.tell(ToWorker::NetworkChanged);
+            }
         }
         self.backoff.network_changed(clock::now());
         true
@@ -334,12 +340,19 @@ impl Control {
         self.tls = tls;
         self.config.gateway = config.gateway;
         tracing::info!("{} read again", path.display());
+        self.give_up();
+        self.backoff.network_changed(clock::now());
+        true
+    }
+
+    /// Ends the connection that stands, because another must take its place.
+    fn give_up(&mut self) {
         self.net.tell(ToWorker::Detach);
         self.attached = false;
         lock(&self.names).set_tunnel(false);
-        self.board.facts().connection = None;
-        self.backoff.network_changed(clock::now());
-        true
+        let mut facts = self.board.facts();
+        facts.connection = None;
+        facts.set_state(ClientState::Connecting);
     }
 
     /// Once: after the first session, or after the first attempt that failed.

@@ -47,6 +47,11 @@ impl Network {
         ways_out.sort_unstable();
         Ok(Self { links, addresses, ways_out })
     }
+
+    /// True when the machine has this address, on a link other than ours.
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        self.addresses.iter().any(|(_, a)| *a == address)
+    }
 }
 
 const fn is_default(destination: IpPrefix) -> bool {
