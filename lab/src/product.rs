@@ -140,12 +140,12 @@ pub fn token(lab: &Lab, client: &str) -> Result<String, LabError> {
     }
 }
 
-/// The address that sixgate gave to a device of the node, without its link-local one.
+/// The address that sixgate gave to a device of the node: not its link-local one, and none that was withdrawn.
 #[must_use]
 pub fn address(lab: &Lab, node: &str, device: &str) -> Option<String> {
     let listed =
         lab.run(node, &["ip", "-6", "-o", "address", "show", "dev", device, "scope", "global"]).ok()?.stdout;
-    let line = listed.lines().find(|line| !line.contains("tentative"))?;
+    let line = listed.lines().find(|line| !line.contains("tentative") && !line.contains("deprecated"))?;
     let address = line.split_whitespace().nth(3)?;
     Some(address.split('/').next()?.to_owned())
 }
