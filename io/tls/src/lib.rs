@@ -31,7 +31,8 @@
 //! | [`token`] | enrolment tokens: text form, constant-time comparison, the verifier that trusts one |
 //! | [`identity`] | a key and certificate request that never leave the machine |
 //! | [`handshake`] | rustls driven over a tokio socket |
-//! | [`record`], [`channel`] | the record layer and its buffers |
+//! | [`negotiated`] | the connection while the control plane reads and writes heads on it |
+//! | `record`, `channel` | the record layer and its buffers |
 //! | [`stream`] | channel and socket together, for a worker |
 //! | [`tuning`] | congestion control, time-outs and keepalive of the outer socket |
 //! | [`files`] | secret files, replaced atomically |
@@ -48,6 +49,7 @@ pub mod client;
 pub mod files;
 pub mod handshake;
 pub mod identity;
+pub mod negotiated;
 mod record;
 pub mod server;
 pub mod stream;
@@ -58,7 +60,8 @@ pub use authority::{Authority, ServerNames};
 pub use certificate::{client_name, fingerprint};
 pub use channel::Alert;
 pub use client::{client_config, enrolment_config, gateway_reason};
-pub use handshake::{Negotiated, accept, connect};
+pub use handshake::{accept, connect};
+pub use negotiated::Negotiated;
 pub use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 pub use server::{handshake_reason, server_config};
 pub use stream::{Received, Stream};
