@@ -5,7 +5,7 @@
 //! ([`Token`], [`enrolment_config`]).
 //!
 //! Packets: rustls does the handshake ([`accept`], [`connect`]: control plane, asynchronous). After it the keys leave
-//! rustls for the record layer in [`record`], which decrypts in place into one contiguous buffer and encrypts in place
+//! rustls for the record layer in `record`, which decrypts in place into one contiguous buffer and encrypts in place
 //! from another, so that a packet costs no allocation and one copy. The result is a [`Negotiated`], on which the
 //! control plane reads and writes the heads of HTTP messages; [`Negotiated::into_stream`] gives the [`Stream`] that a
 //! worker polls:
