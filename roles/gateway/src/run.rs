@@ -22,6 +22,12 @@ use crate::{Failure, control::nat64 as settings};
 const JOURNAL: &str = "gateway.journal";
 
 pub(crate) fn run(path: &Path, config: Gateway) -> Result<(), Failure> {
+    if config.pki.is_some() {
+        // Clients are known by the certificate that enrolment gave them; others would be let in by nobody.
+        return Err(Failure::new(
+            "[pki]: this version lets in only clients that it has enrolled itself; leave the section out",
+        ));
+    }
     std::fs::create_dir_all(&config.state)
         .map_err(|e| Failure::new(format!("{}: {e}", config.state.display())))?;
     let (mut journal, undone) = Journal::open(&config.state.join(JOURNAL))?;

@@ -12,7 +12,7 @@ use sixgate_config::{IpHttps, NameOrAddress};
 use sixgate_fabric::Identity;
 use sixgate_io_link::clock;
 use sixgate_io_store::{Client, Error, NewToken, Store, TokenState};
-use sixgate_io_tls::{Authority, ServerNames, Token, certificate, fingerprint, server_config};
+use sixgate_io_tls::{Authority, ServerNames, Token, fingerprint, server_config};
 use sixgate_reason::{self as reason, Reason};
 use sixgate_time::TokenBucket;
 use sixgate_wire::addr::Ipv6Prefix;
@@ -57,18 +57,9 @@ impl Door {
         let state = &site.config.state;
         let now = SystemTime::now();
         let authority = Authority::load_or_create(state, now)?;
-        let tls = match &site.config.pki {
-            Some(pki) => server_config(
-                &certificate::read_chain(&pki.ca)?,
-                certificate::read_chain(&pki.cert)?,
-                certificate::read_key(&pki.key)?,
-            )?,
-            None => {
-                let names = server_names(&config.public, ip_https);
-                let (chain, key) = authority.server_certificate(state, &names, now)?;
-                server_config(&[authority.certificate().clone()], chain, key)?
-            }
-        };
+        let names = server_names(&config.public, ip_https);
+        let (chain, key) = authority.server_certificate(state, &names, now)?;
+        let tls = server_config(&[authority.certificate().clone()], chain, key)?;
         let Some(lease) = site.lease() else { return Ok(None) };
         let port = ip_https.listen.first().map_or(443, std::net::SocketAddr::port);
         Ok(Some(Self {
