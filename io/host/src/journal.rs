@@ -14,8 +14,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::netlink::{Address, Netlink, Route, Rule};
 use crate::{HostError, nft, resolver, sysctl};
@@ -244,14 +247,30 @@ impl Journal {
     }
 }
 
+/// How long another's lock is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 fn open_locked(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
     let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    lock(&file)?;
     resolver::sync_directory(path)?;
     Ok(file)
+}
+
+/// A process that was just forked holds its parent's lock until it becomes the program it is to be, also when the parent
+/// has ended meanwhile: a lock is worth a moment's patience.
+fn lock(file: &File) -> io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(error) if error == Errno::WOULDBLOCK && Instant::now() < end => thread::sleep(PATIENCE / 50),
+            Err(error) => return Err(error.into()),
+            Ok(()) => return Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
