@@ -64,7 +64,7 @@ fuzz: setup
 # One lab at a time: the tests share the machine's two cores with eleven kernels' worth of network.
 e2e: setup
 	$(CARGO) build --locked -p sixgate
-	SIXGATE_BIN=$(abspath $(DEBUG)) $(CARGO) test --locked -p sixgate-e2e -- --test-threads=1
+	SIXGATE_BIN=$(abspath $(DEBUG)) $(CARGO) test --locked -p sixgate-e2e --no-fail-fast -- --test-threads=1
 
 # Time and allocations of a packet, then throughput as a ratio to plain kernel forwarding.
 bench: release

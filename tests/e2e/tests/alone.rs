@@ -78,10 +78,10 @@ fn nat64_alone_shares_the_gateways_own_address() {
     assert_eq!(tcp.text.trim(), "hello");
     let unreachable = row.sh("left", &format!("echo x | socat -T 2 - UDP6:[{SERVER}]:9"));
     assert!(unreachable.text.contains("Connection refused"), "{}", unreachable.text);
-    // The other ports are the kernel's, in both directions.
+    // The other ports and identifiers are the kernel's, in both directions.
     let own = row.sh("right", "socat -T 3 -u TCP4:192.0.2.1:8022 STDOUT; ping -n -c 1 192.0.2.1");
     assert!(own.good && own.text.contains("own"), "{}", own.text);
-    assert!(row.sh("middle", "ping -n -c 1 192.0.2.80").good);
+    assert!(row.sh("middle", "ping -e 7 -n -c 1 192.0.2.80").good);
     assert!(daemon.stop());
     assert_eq!(settings(&row), before);
 }
