@@ -90,7 +90,8 @@ impl Journal {
     /// As [`nft::apply`].
     pub fn nft(&mut self, family: &str, name: &str, script: &str) -> Result<ChangeId, HostError> {
         let change = Change::Nft { family: family.to_owned(), name: name.to_owned() };
-        self.make(change, || nft::apply(script))
+        let lock = self.file.try_clone().map_err(|e| HostError::new("the lock of the journal", e))?;
+        self.make(change, || nft::apply(script, &lock))
     }
 
     /// Makes `path` a resolver file with `content`. May be called again with other content.
@@ -148,7 +149,7 @@ impl Journal {
     /// Undoes one change now. No remark when there is nothing to say, or the change is unknown.
     pub fn revert(&mut self, id: ChangeId) -> Option<String> {
         let position = self.records.iter().position(|r| r.id == id.0)?;
-        let remark = undo::one(position, &self.records, self.namespace.as_deref());
+        let remark = undo::one(position, &self.records, self.namespace.as_deref(), &self.file);
         if remark.is_ok() {
             // Should this not reach the disk, the change is undone again later, which does nothing.
             let _ = self.append(&Line::Gone(id.0));
@@ -163,7 +164,7 @@ impl Journal {
         let (mut left, mut undone_ids) = (Vec::new(), Vec::new());
         let records = std::mem::take(&mut self.records);
         for position in (0..records.len()).rev() {
-            match undo::one(position, &records, self.namespace.as_deref()) {
+            match undo::one(position, &records, self.namespace.as_deref(), &self.file) {
                 Ok(remark) => {
                     undone.remarks.extend(remark);
                     undone_ids.push(records[position].id);
@@ -247,8 +248,10 @@ impl Journal {
     }
 }
 
-/// How long another's lock is waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long another's lock is waited for: longer than `nft` takes on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often the lock is tried meanwhile.
+const PAUSE: Duration = Duration::from_millis(20);
 
 fn open_locked(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
@@ -260,13 +263,13 @@ fn open_locked(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// A process that was just forked holds its parent's lock until it becomes the program it is to be, also when the parent
-/// has ended meanwhile: a lock is worth a moment's patience.
+/// An `nft` that outlives a killed parent holds its lock until it has made the change (see [`nft::apply`]), and any process
+/// that was just forked until it becomes the program it is to be: a lock is worth a moment's patience.
 fn lock(file: &File) -> io::Result<()> {
     let end = Instant::now() + PATIENCE;
     loop {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Err(error) if error == Errno::WOULDBLOCK && Instant::now() < end => thread::sleep(PATIENCE / 50),
+            Err(error) if error == Errno::WOULDBLOCK && Instant::now() < end => thread::sleep(PAUSE),
             Err(error) => return Err(error.into()),
             Ok(()) => return Ok(()),
         }

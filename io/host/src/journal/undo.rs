@@ -1,5 +1,6 @@
 //! Undoing one change: only where our value still stands, and to no effect where it was undone before.
 
+use std::fs::File;
 use std::path::Path;
 
 use super::record::{Along, Change, Record};
@@ -8,11 +9,12 @@ use crate::resolver::{self, State};
 use crate::{HostError, nft, sysctl};
 
 /// Undoes the change at `position` of `all`. A remark is for a person to read; an error is one too, of a change that is to
-/// be tried again.
+/// be tried again. `lock` is the journal, locked.
 pub(super) fn one(
     position: usize,
     all: &[Record],
     namespace: Option<&str>,
+    lock: &File,
 ) -> Result<Option<String>, String> {
     let record = &all[position];
     // The resolver file belongs to the file system, everything else to the network namespace, which may be gone by now.
@@ -29,7 +31,7 @@ pub(super) fn one(
             return Ok(None);
         }
         Change::Sysctl { name, before, set, along } => undo_sysctl(name, before, set, along, all),
-        Change::Nft { family, name } => nft::delete_table(family, name).map(|()| None),
+        Change::Nft { family, name } => nft::delete_table(family, name, lock).map(|()| None),
         Change::Route(route) => with_netlink(|netlink| match route.route(netlink) {
             Some(route) => netlink.remove_route(&route).map(drop),
             None => Ok(()),
