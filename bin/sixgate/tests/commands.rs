@@ -179,6 +179,9 @@ fn hosts() -> Vec<IsatapHost> {
         reason: reason.map(str::to_owned),
         rx_bytes: 10,
         tx_bytes: 20,
+        flows_30d: if state == HostState::Served { 3 } else { 0 },
+        last_flow: (state == HostState::Served).then(|| seconds_ago(5)),
+        refusals: if state == HostState::Refused { 4 } else { 0 },
     };
     vec![
         host(Some("helpdesk-01"), "10.6.8.20", HostState::Served, None),

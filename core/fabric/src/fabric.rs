@@ -76,6 +76,7 @@ pub struct Fabric {
     pub(crate) epoch: u64,
     pub(crate) errors: TokenBucket,
     pub(crate) errors_limited: u64,
+    pub(crate) flows_opened: u64,
     limits: Limits,
 }
 
@@ -106,6 +107,7 @@ impl Fabric {
             epoch: 0,
             errors: TokenBucket::new(limits.errors, limits.errors),
             errors_limited: 0,
+            flows_opened: 0,
             limits,
         }
     }
@@ -160,6 +162,12 @@ impl Fabric {
     #[must_use]
     pub fn flow_count(&self) -> usize {
         self.flows.len()
+    }
+
+    /// How many flows were opened since the start: it rises within [`Fabric::forward`] exactly when the packet opens one.
+    #[must_use]
+    pub fn flows_opened(&self) -> u64 {
+        self.flows_opened
     }
 
     /// How many fragmented datagrams are on their way.

@@ -164,14 +164,16 @@ impl Fabric {
             return Err(DENIED);
         }
         let flow = Flow::new(key.protocol, direction, self.epoch);
-        self.flows.insert(now, flow.state.class(), key.src, ends, flow).map_err(|full| {
+        let id = self.flows.insert(now, flow.state.class(), key.src, ends, flow).map_err(|full| {
             let reason = match full {
                 Full::Share => reason::FLOW_SOURCE_LIMIT,
                 Full::Table => reason::FLOW_TABLE_FULL,
             };
             // Policy has nothing against this flow, so the sender may try again: 1/3, not 1/1.
             Refused::with(reason, Refusal::AddressUnreachable)
-        })
+        })?;
+        self.flows_opened += 1;
+        Ok(id)
     }
 
     fn pass(&mut self, now: Instant, id: Id, signal: Signal, direction: Direction, ip: &Ipv6<'_>) {

@@ -233,6 +233,16 @@ impl Router {
         Ok(v4)
     }
 
+    /// Notes that a host opened a flow: whoever forwards its packets says so, once for each flow.
+    ///
+    /// Says who needs ISATAP: a host that never opens one loses nothing without it.
+    pub fn flow_started(&mut self, now: Instant, v4: Ipv4Addr) {
+        if let Some(host) = self.hosts.served_mut(v4) {
+            host.flows_started += 1;
+            host.last_flow = Some(now);
+        }
+    }
+
     /// Takes the next message that is to be sent: written into `out`, with its outer destination.
     pub fn poll_output(&mut self, out: &mut Packet) -> Option<Ipv4Addr> {
         while let Some(outgoing) = self.queue.pop() {

@@ -5,10 +5,11 @@ use std::time;
 
 use sixgate_time::{Duration, Instant};
 
-/// Where the clock starts: not at zero, so that "a minute ago" is a time also in the first minute.
-const START: Instant = Instant::from_secs(86_400);
+/// Where the clock starts: not at zero, so that what an earlier run saw is a time of this run's clock as well. Four hundred
+/// days are longer than anybody keeps such times.
+const START: Instant = Instant::from_secs(400 * 86_400);
 
-/// Now, in nanoseconds since a day before this was called first. All threads see the same clock.
+/// Now, in nanoseconds since four hundred days before this was called first. All threads see the same clock.
 #[must_use]
 pub fn now() -> Instant {
     START + base().elapsed()

@@ -4,7 +4,9 @@ mod allowed;
 mod api;
 mod door;
 mod enrol;
+mod flows;
 mod hosts;
+mod ledger;
 mod listen;
 pub(crate) mod nat64;
 mod net;
@@ -14,7 +16,6 @@ mod site;
 mod status;
 mod tokens;
 
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -33,6 +34,7 @@ use crate::Failure;
 use crate::names::{Names, NamesConfig};
 use crate::seam::ToControl;
 use door::Door;
+use ledger::Ledger;
 
 /// Name of the file of tokens and clients in the state directory.
 const STORE: &str = "gateway.redb";
@@ -46,8 +48,8 @@ pub(crate) struct Control {
     pub(crate) door: Option<Arc<Door>>,
     pub(crate) names: Option<Names>,
     pub(crate) store: Arc<Store>,
-    /// The ISATAP hosts that are on disk.
-    pub(crate) kept: Mutex<Vec<Ipv4Addr>>,
+    /// The ISATAP hosts of the last weeks; never held across an await.
+    pub(crate) ledger: Mutex<Ledger>,
     pub(crate) since: Timestamp,
 }
 
@@ -103,7 +105,7 @@ async fn serve(
         door,
         names,
         store,
-        kept: Mutex::default(),
+        ledger: Mutex::default(),
         since: Timestamp::now(),
     });
 
@@ -123,8 +125,8 @@ async fn serve(
 
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
             _ = hangup.recv() => reload::reload(path, &control),
             message = from_net.recv() => match message {
                 Some(ToControl::Failed(what)) => return Err(Failure::new(format!("the packet plane: {what}"))),
@@ -133,6 +135,8 @@ async fn serve(
             },
         }
     }
+    control.keep_hosts_at_the_end().await;
+    Ok(())
 }
 
 impl Control {
@@ -162,7 +166,7 @@ impl Control {
                 Some(reason) => tracing::info!(client = name, "client's session ended: {}", reason.text()),
                 None => tracing::info!(client = name, "client disconnected"),
             },
-            ToControl::Served(hosts) => self.keep_hosts(&hosts),
+            ToControl::Served(hosts) => self.keep_hosts(&hosts, false),
             ToControl::Failed(_) => {}
         }
     }

@@ -6,12 +6,13 @@
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use sixgate_fabric::{Identity, Snapshot};
+use sixgate_fabric::{FlowView, Identity, Snapshot};
 use sixgate_io_tls::Stream;
 use sixgate_iphttps::session::SessionConfig;
 use sixgate_isatap::{HostView, RememberedHost, RouterConfig};
 use sixgate_nat64::{BibView, PoolView, SessionView};
 use sixgate_reason::{Counters, Reason};
+use sixgate_wire::addr::Ipv6Prefix;
 use tokio::sync::oneshot;
 
 /// What control tells the packet plane.
@@ -61,6 +62,10 @@ pub(crate) enum Question {
     Sessions(oneshot::Sender<Vec<SessionView>>),
     Pools(oneshot::Sender<Vec<PoolView>>),
     Flows(oneshot::Sender<usize>),
+    /// What is to be kept of the ISATAP hosts, at this moment.
+    IsatapMemory(oneshot::Sender<Vec<RememberedHost>>),
+    /// The open flows one of whose ends is in a prefix.
+    FlowList(Ipv6Prefix, oneshot::Sender<Vec<FlowView>>),
 }
 
 /// One connected client.

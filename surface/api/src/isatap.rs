@@ -37,6 +37,15 @@ pub struct IsatapHost {
     /// Octets to the host.
     #[serde(default)]
     pub tx_bytes: u64,
+    /// Flows that it opened in the last 30 days.
+    #[serde(default)]
+    pub flows_30d: u64,
+    /// When it last opened one.
+    #[serde(default)]
+    pub last_flow: Option<Timestamp>,
+    /// How often it was refused, since the gateway started.
+    #[serde(default)]
+    pub refusals: u64,
 }
 
 /// Whether a host gets answers.

@@ -13,6 +13,7 @@
 //! | POST [`path::TOKENS`] | [`TokenRequest`] | [`NewToken`] |
 //! | POST [`path::TOKEN_REVOKE`] | [`TokenName`] | [`Revoked`] |
 //! | POST [`path::CLIENT_REMOVE`] | [`TokenName`] | [`Revoked`] |
+//! | POST [`path::FLOWS`] | [`FlowsOf`] | [`Flows`] |
 //! | GET [`path::ISATAP_HOSTS`] | | [`IsatapHosts`] |
 //! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
@@ -24,6 +25,7 @@
 mod counters;
 mod document;
 pub mod enrol;
+mod flows;
 mod isatap;
 mod names;
 mod nat64;
@@ -34,6 +36,7 @@ mod who;
 
 pub use counters::Counters;
 pub use document::{Document, Failure, Fault};
+pub use flows::{Flow, Flows, FlowsOf};
 pub use isatap::{HostState, IsatapHost, IsatapHosts};
 pub use jiff::Timestamp;
 pub use names::{Answer, Explanation, Nrpt, NrptRule, Question, Route, Steering, Step};

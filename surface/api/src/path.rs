@@ -4,6 +4,8 @@
 pub const STATUS: &str = "/v1/status";
 /// GET: which clients have a session.
 pub const WHO: &str = "/v1/who";
+/// POST: open flows, all or those of a prefix.
+pub const FLOWS: &str = "/v1/flows";
 /// GET: drops and refusals by reason.
 pub const COUNTERS: &str = "/v1/counters";
 /// GET: list; POST: a new token.

@@ -28,6 +28,16 @@ fn connected() -> Fabric {
     fabric
 }
 
+#[test]
+fn only_a_packet_that_opens_a_flow_counts_as_one_opened() {
+    let mut fabric = connected();
+    assert_eq!(fabric.flows_opened(), 1);
+    assert!(send(&mut fabric, at(2), &tcp(files(), laptop(), (80, 5001), SYN)).is_err());
+    assert_eq!(fabric.flows_opened(), 1);
+    assert_eq!(send(&mut fabric, at(2), &udp(laptop(), files(), PORTS)), Ok(NAT64));
+    assert_eq!(fabric.flows_opened(), 2);
+}
+
 fn state(fabric: &Fabric) -> Vec<FlowState> {
     fabric.flows().map(|flow| flow.state).collect()
 }

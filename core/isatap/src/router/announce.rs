@@ -47,6 +47,8 @@ impl Router {
             host.ours = remembered.router_form;
             host.first_rs = remembered.first_rs;
             host.last_rs = remembered.last_rs;
+            (host.flows_started, host.last_flow) = (remembered.flows_started, remembered.last_flow);
+            (host.rx_bytes, host.tx_bytes) = (remembered.rx_bytes, remembered.tx_bytes);
         }
         self.announce(now, 1);
     }

@@ -60,6 +60,8 @@ pub(super) struct Host {
     pub(super) rx_bytes: u64,
     pub(super) tx_packets: u64,
     pub(super) tx_bytes: u64,
+    pub(super) flows_started: u64,
+    pub(super) last_flow: Option<Instant>,
 }
 
 /// A host that asked and was refused.
@@ -67,6 +69,7 @@ pub(super) struct RefusedHost {
     pub(super) reason: Reason,
     pub(super) first_rs: Option<Instant>,
     pub(super) last_rs: Option<Instant>,
+    pub(super) times: u64,
 }
 
 pub(super) struct Hosts {
@@ -125,6 +128,8 @@ impl Hosts {
             rx_bytes: 0,
             tx_packets: 0,
             tx_bytes: 0,
+            flows_started: 0,
+            last_flow: None,
         };
         self.served.insert(v4, host)
     }
@@ -134,6 +139,7 @@ impl Hosts {
         let when = solicited.then_some(now);
         if let Some(known) = self.refused.get_mut(v4) {
             known.reason = reason;
+            known.times += 1;
             known.first_rs = known.first_rs.or(when);
             known.last_rs = when.or(known.last_rs);
             self.refused.touch(v4);
@@ -144,7 +150,7 @@ impl Hosts {
         {
             self.refused.remove(oldest);
         }
-        self.refused.insert(v4, RefusedHost { reason, first_rs: when, last_rs: when });
+        self.refused.insert(v4, RefusedHost { reason, first_rs: when, last_rs: when, times: 1 });
         self.tell(RouterEvent::HostRefused { ipv4: v4, reason });
     }
 

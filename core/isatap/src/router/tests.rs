@@ -424,6 +424,26 @@ fn a_router_that_comes_back_tells_every_host_it_remembers() {
 }
 
 #[test]
+fn flows_of_a_host_are_counted_and_remembered_and_those_of_others_are_nobodys() {
+    let mut before = router();
+    solicit(&mut before, T0, HOST);
+    solicit(&mut before, T0, STRANGER);
+    for (after, v4) in [(1, HOST), (2, HOST), (3, STRANGER)] {
+        before.flow_started(T0 + Duration::from_secs(after), v4);
+    }
+    solicit(&mut before, T0, STRANGER);
+    let seen = |router: &Router| {
+        let counts = |v: &HostView| (v.ipv4, v.flows_started, v.last_flow, v.refusals);
+        router.hosts().iter().map(counts).collect::<Vec<_>>()
+    };
+    let kept = (HOST, 2, Some(T0 + Duration::from_secs(2)), 0);
+    assert_eq!(seen(&before), [kept, (STRANGER, 0, None, 2)]);
+    let mut after = router();
+    after.remember(T0 + Duration::from_secs(60), &before.memory_of_hosts());
+    assert_eq!(seen(&after), [kept]);
+}
+
+#[test]
 fn shutdown_withdraws_three_times_a_fifth_of_a_second_apart() {
     let mut router = router();
     solicit(&mut router, T0, HOST);

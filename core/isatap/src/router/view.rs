@@ -38,6 +38,12 @@ pub struct HostView {
     pub rx_packets: u64,
     /// IPv6 packets to it.
     pub tx_packets: u64,
+    /// Flows that it opened through this router, see [`Router::flow_started`].
+    pub flows_started: u64,
+    /// When it last opened one.
+    pub last_flow: Option<Instant>,
+    /// How often it was refused since it was last served or first seen.
+    pub refusals: u64,
 }
 
 /// What becomes of a host.
@@ -64,6 +70,14 @@ pub struct RememberedHost {
     pub first_rs: Option<Instant>,
     /// Its last solicitation.
     pub last_rs: Option<Instant>,
+    /// Flows that it opened.
+    pub flows_started: u64,
+    /// When it last opened one.
+    pub last_flow: Option<Instant>,
+    /// Octets of IPv6 packets from it.
+    pub rx_bytes: u64,
+    /// Octets of IPv6 packets to it.
+    pub tx_bytes: u64,
 }
 
 /// Something for the log.
@@ -114,6 +128,10 @@ impl Router {
             router_form: host.ours,
             first_rs: host.first_rs,
             last_rs: host.last_rs,
+            flows_started: host.flows_started,
+            last_flow: host.last_flow,
+            rx_bytes: host.rx_bytes,
+            tx_bytes: host.tx_bytes,
         };
         let mut all: Vec<_> = self.hosts.served.iter().map(remembered).collect();
         all.sort_unstable_by_key(|host| host.ipv4);
@@ -136,6 +154,9 @@ impl Router {
             tx_bytes: host.tx_bytes,
             rx_packets: host.rx_packets,
             tx_packets: host.tx_packets,
+            flows_started: host.flows_started,
+            last_flow: host.last_flow,
+            refusals: 0,
         }
     }
 }
@@ -154,5 +175,8 @@ fn view_refused(ipv4: Ipv4Addr, host: &RefusedHost) -> HostView {
         tx_bytes: 0,
         rx_packets: 0,
         tx_packets: 0,
+        flows_started: 0,
+        last_flow: None,
+        refusals: host.times,
     }
 }

@@ -26,7 +26,11 @@ impl Handler for Api {
             (Method::Get, path::STATUS) => document(self.0.status().await),
             (Method::Get, path::WHO) => document(self.who().await),
             (Method::Get, path::COUNTERS) => document(self.counters().await),
-            (Method::Get, path::ISATAP_HOSTS) => document(self.isatap_hosts().await),
+            (Method::Post, path::FLOWS) => match body(&request) {
+                Ok(wanted) => self.0.flows_of(wanted).await,
+                Err(response) => response,
+            },
+            (Method::Get, path::ISATAP_HOSTS) => document(self.0.isatap_hosts().await),
             (Method::Get, path::NAT64_BIB) => document(self.bib().await),
             (Method::Get, path::NAT64_SESSIONS) => document(self.sessions().await),
             (Method::Get, path::NAT64_POOLS) => document(self.pools().await),
@@ -130,29 +134,6 @@ impl Api {
             }
         }
         api::Counters { counters: all }
-    }
-
-    async fn isatap_hosts(&self) -> api::IsatapHosts {
-        let views = self.0.net.ask(Question::IsatapHosts).await.unwrap_or_default();
-        let hosts = views
-            .into_iter()
-            .map(|v| api::IsatapHost {
-                name: v.name,
-                ipv4: v.ipv4,
-                address: v.address,
-                rule: v.rule,
-                first_rs: v.first_rs.map(wall),
-                last_rs: v.last_rs.map(wall),
-                state: match v.state {
-                    HostState::Served | HostState::Leaving => api::HostState::Served,
-                    HostState::Refused => api::HostState::Refused,
-                },
-                reason: v.reason.map(|r| r.code().to_owned()),
-                rx_bytes: v.rx_bytes,
-                tx_bytes: v.tx_bytes,
-            })
-            .collect();
-        api::IsatapHosts { hosts }
     }
 
     async fn bib(&self) -> api::Nat64Bib {

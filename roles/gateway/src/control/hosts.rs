@@ -1,75 +1,67 @@
 //! ISATAP hosts over a restart: nothing else would tell them that their router is back before they ask again.
 
-use std::net::Ipv4Addr;
+use std::time::Duration as Wait;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use sixgate_api as api;
 use sixgate_io_link::clock;
 use sixgate_io_store::Space;
-use sixgate_isatap::RememberedHost;
+use sixgate_isatap::{HostState, HostView, RememberedHost};
 use sixgate_time::{Duration, Instant};
-use sixgate_wire::addr::isatap::Form;
 
 use super::Control;
 use super::api::wall;
-use crate::seam::ToNet;
+use super::ledger::Ledger;
+use crate::seam::{Question, ToNet};
 
-/// A host as it stands on disk; its key is its IPv4 address. Times are seconds since 1970.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    ipv4: Ipv4Addr,
-    global: bool,
-    router_global: bool,
-    first_rs: Option<i64>,
-    last_rs: Option<i64>,
-}
-
-impl Kept {
-    fn of(host: &RememberedHost) -> Self {
-        let second = |at: Option<Instant>| at.map(|at| wall(at).as_second());
-        Self {
-            ipv4: host.ipv4,
-            global: host.form == Form::Global,
-            router_global: host.router_form == Form::Global,
-            first_rs: second(host.first_rs),
-            last_rs: second(host.last_rs),
-        }
-    }
-
-    fn host(&self) -> RememberedHost {
-        let form = |global| if global { Form::Global } else { Form::Private };
-        RememberedHost {
-            ipv4: self.ipv4,
-            form: form(self.global),
-            router_form: form(self.router_global),
-            first_rs: self.first_rs.map(monotonic),
-            last_rs: self.last_rs.map(monotonic),
-        }
-    }
-}
+/// Days in which flows are counted for the list.
+const SHOWN_DAYS: i64 = 30;
+/// How long the end waits for the packet plane's last word.
+const LAST_WORD: Wait = Wait::from_millis(500);
 
 /// A person's time on the workers' clock; what lies before the clock's start is its start.
-fn monotonic(second: i64) -> Instant {
+pub(super) fn monotonic(second: i64) -> Instant {
     let ago = Timestamp::now().as_second().saturating_sub(second);
     clock::now() - Duration::from_secs(u64::try_from(ago).unwrap_or(0))
 }
 
+/// A time of the workers' clock as a person's.
+pub(super) fn second(at: Option<Instant>) -> Option<i64> {
+    at.map(|at| wall(at).as_second())
+}
+
 impl Control {
-    /// Keeps the hosts that are served.
-    pub(crate) fn keep_hosts(&self, hosts: &[RememberedHost]) {
-        let Ok(mut kept) = self.kept.lock() else { return };
-        let addresses: Vec<Ipv4Addr> = hosts.iter().map(|h| h.ipv4).collect();
-        if *kept == addresses {
+    /// Keeps what the router says of the hosts that are served.
+    pub(crate) fn keep_hosts(&self, hosts: &[RememberedHost], last: bool) {
+        let Ok(mut ledger) = self.ledger.lock() else { return };
+        let now = Timestamp::now().as_second();
+        ledger.note(now, hosts);
+        let changes = ledger.changes(now, last);
+        if changes.is_empty() {
             return;
         }
-        let rows: Vec<_> = hosts
-            .iter()
-            .filter_map(|h| Some((h.ipv4.octets(), serde_json::to_vec(&Kept::of(h)).ok()?)))
-            .collect();
-        let rows = rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice()));
-        match self.store.replace_values(Space::IsatapHosts, rows) {
-            Ok(()) => *kept = addresses,
+        let rows = changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
+        match self.store.change_values(Space::IsatapHosts, rows) {
+            Ok(()) => ledger.wrote(now),
             Err(e) => tracing::warn!("the list of ISATAP hosts was not kept: {e}"),
+        }
+    }
+
+    /// Hosts that asked this router, with what the ledger knows of them from before.
+    pub(crate) async fn isatap_hosts(&self) -> api::IsatapHosts {
+        let views = self.net.ask(Question::IsatapHosts).await.unwrap_or_default();
+        let memory = self.net.ask(Question::IsatapMemory).await.unwrap_or_default();
+        self.keep_hosts(&memory, false);
+        let now = Timestamp::now().as_second();
+        let Ok(ledger) = self.ledger.lock() else { return api::IsatapHosts::default() };
+        let hosts = views.into_iter().map(|view| line(view, &ledger, now)).collect();
+        api::IsatapHosts { hosts }
+    }
+
+    /// Keeps what the router knows at the end.
+    pub(crate) async fn keep_hosts_at_the_end(&self) {
+        if let Ok(Some(hosts)) = tokio::time::timeout(LAST_WORD, self.net.ask(Question::IsatapMemory)).await {
+            self.keep_hosts(&hosts, true);
         }
     }
 
@@ -77,34 +69,40 @@ impl Control {
     pub(crate) fn restore_hosts(&self) {
         match self.store.values(Space::IsatapHosts) {
             Ok(rows) => {
-                let hosts = rows.iter().filter_map(|(_, v)| serde_json::from_slice::<Kept>(v).ok());
-                self.net.tell(ToNet::Remember(hosts.map(|k| k.host()).collect()));
+                let read = Ledger::read(rows.iter().map(|(_, value)| value.as_slice()));
+                self.net.tell(ToNet::Remember(read.served()));
+                if let Ok(mut ledger) = self.ledger.lock() {
+                    *ledger = read;
+                }
             }
-            Err(e) => tracing::warn!("the list of ISATAP hosts cannot be read: {e}"),
+            Err(e) => {
+                tracing::warn!("the list of ISATAP hosts cannot be read: {e}");
+                self.net.tell(ToNet::Remember(Vec::new()));
+            }
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_comes_back_as_it_was() {
-        let now = clock::now();
-        let host = RememberedHost {
-            ipv4: Ipv4Addr::new(10, 6, 8, 20),
-            form: Form::Global,
-            router_form: Form::Private,
-            first_rs: Some(now - Duration::from_secs(90)),
-            last_rs: None,
-        };
-        let back = Kept::of(&host).host();
-        assert_eq!(
-            (back.ipv4, back.form, back.router_form, back.last_rs),
-            (host.ipv4, host.form, host.router_form, None)
-        );
-        let age = now.since(back.first_rs.unwrap()).as_secs();
-        assert!((89..=91).contains(&age), "{age}");
+fn line(view: HostView, ledger: &Ledger, now: i64) -> api::IsatapHost {
+    let served = match view.state {
+        HostState::Served | HostState::Leaving => true,
+        HostState::Refused => false,
+    };
+    let kept = ledger.get(view.ipv4).filter(|_| served);
+    let second = |at: i64| Timestamp::from_second(at).ok();
+    api::IsatapHost {
+        name: view.name,
+        ipv4: view.ipv4,
+        address: view.address,
+        rule: view.rule,
+        first_rs: kept.and_then(|e| e.first_rs).and_then(second).or(view.first_rs.map(wall)),
+        last_rs: view.last_rs.map(wall),
+        state: if served { api::HostState::Served } else { api::HostState::Refused },
+        reason: view.reason.map(|r| r.code().to_owned()),
+        rx_bytes: kept.map_or(view.rx_bytes, |e| e.rx_bytes),
+        tx_bytes: kept.map_or(view.tx_bytes, |e| e.tx_bytes),
+        flows_30d: kept.map_or(view.flows_started, |e| e.flows(now, SHOWN_DAYS)),
+        last_flow: kept.and_then(|e| e.last_flow).and_then(second).or(view.last_flow.map(wall)),
+        refusals: view.refusals,
     }
 }

@@ -1,5 +1,7 @@
 //! Answers to control's questions.
 
+use sixgate_fabric::FlowView;
+
 use crate::seam::Question;
 
 use super::worker::Worker;
@@ -32,6 +34,15 @@ impl Worker {
             }
             Question::Flows(to) => {
                 let _ = to.send(self.fabric.flow_count());
+            }
+            Question::IsatapMemory(to) => {
+                let hosts = self.isatap.as_ref().map(|link| link.router.memory_of_hosts());
+                let _ = to.send(hosts.unwrap_or_default());
+            }
+            Question::FlowList(within, to) => {
+                let of_them =
+                    |flow: &FlowView| within.contains(flow.key.src) || within.contains(flow.key.dst);
+                let _ = to.send(self.fabric.flows().filter(of_them).collect());
             }
         }
     }

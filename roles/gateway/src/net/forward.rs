@@ -14,7 +14,12 @@ use super::worker::Worker;
 impl Worker {
     /// Forwards an IPv6 packet whose source the port `from` has verified.
     pub(super) fn forward(&mut self, from: Way, packet: &mut Packet) {
-        match self.fabric.forward(self.now, from.id(), packet) {
+        let opened = self.fabric.flows_opened();
+        let verdict = self.fabric.forward(self.now, from.id(), packet);
+        if from == Way::Isatap && self.fabric.flows_opened() != opened {
+            self.note_flow(packet);
+        }
+        match verdict {
             Verdict::Send(port) => self.send(from, Way::of(port), packet),
             Verdict::Refuse { reason, refusal } => self.refuse(from, reason, refusal, packet),
         }

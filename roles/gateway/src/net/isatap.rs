@@ -8,6 +8,8 @@ use sixgate_io_link::{Outer, Proto41};
 use sixgate_isatap::{Inbound, Refused, Router};
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
+use sixgate_wire::addr::isatap;
+use sixgate_wire::ipv6::Ipv6;
 
 use super::port::Way;
 use super::worker::{BATCH, Worker};
@@ -63,6 +65,14 @@ impl Worker {
         let result = self.receive_isatap(&mut arrivals);
         self.arrivals = Some(arrivals);
         result
+    }
+
+    /// A packet of an ISATAP host opened a flow.
+    pub(super) fn note_flow(&mut self, packet: &Packet) {
+        let source = Ipv6::parse(packet.bytes()).ok().map(|ip| ip.src());
+        if let (Some(link), Some((_, v4))) = (&mut self.isatap, source.and_then(isatap::embedded)) {
+            link.router.flow_started(self.now, v4);
+        }
     }
 
     fn receive_isatap(&mut self, arrivals: &mut Arrivals) -> io::Result<()> {

@@ -61,7 +61,9 @@ impl Worker {
                     RouterEvent::HostServed { ipv4 } => {
                         tracing::info!(host = %ipv4, "ISATAP host is served");
                         // Nobody else would tell this host that its router is back, should this run end now.
-                        self.hosts_due = self.hosts_due.min(self.now + KEEP_NEW_HOST);
+                        if self.hosts_due != Instant::NEVER {
+                            self.hosts_due = self.hosts_due.min(self.now + KEEP_NEW_HOST);
+                        }
                     }
                     RouterEvent::HostForgotten { ipv4 } => {
                         tracing::info!(host = %ipv4, "ISATAP host is gone")

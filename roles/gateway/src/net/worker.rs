@@ -68,6 +68,7 @@ pub(crate) struct Worker {
     pub(super) outbox: UnboundedSender<ToControl>,
     inbox: mpsc::Receiver<ToNet>,
     waker: Waker,
+    /// When control is told of the ISATAP hosts; never before it has said which it remembers.
     pub(super) hosts_due: Instant,
     ready: Vec<(u64, bool, bool)>,
 }
@@ -108,7 +109,7 @@ impl Worker {
             outbox: parts.outbox,
             inbox: parts.inbox,
             waker: parts.waker,
-            hosts_due: Instant::ZERO,
+            hosts_due: Instant::NEVER,
             ready: Vec::with_capacity(256),
         })
     }
@@ -212,6 +213,7 @@ impl Worker {
                 Ok(ToNet::Remember(hosts)) => {
                     if let Some(link) = &mut self.isatap {
                         link.router.remember(self.now, &hosts);
+                        self.hosts_due = self.now;
                     }
                 }
                 Ok(ToNet::Refused { reason, what }) => self.tally.count(self.now, reason, what),
