@@ -338,5 +338,9 @@ fn update_key(outbound: &mut Protection, keys: &mut Keys, sealed: &mut Vec<u8>) 
     Ok(())
 }
 
+#[cfg(fuzzing)]
+pub mod hostile;
+#[cfg(any(test, fuzzing))]
+mod pair;
 #[cfg(test)]
 mod tests;

@@ -110,7 +110,7 @@ impl Negotiated {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Negotiated {
     pub(crate) fn into_channel(self) -> Channel {
         self.channel
