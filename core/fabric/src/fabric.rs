@@ -13,7 +13,7 @@ use crate::bounded::Bounded;
 use crate::flow::{Ends, Flow, FlowView, Timeouts};
 use crate::fragment::Fragments;
 use crate::hash::Keyed;
-use crate::identity::{Identity, group};
+use crate::identity::Identity;
 use crate::policy::Party;
 use crate::port::{Port, PortId};
 use crate::snapshot::{Snapshot, SnapshotFault, check_port};
@@ -219,7 +219,7 @@ impl Fabric {
     #[must_use]
     pub fn allows(&self, key: &FlowKey) -> bool {
         let from = self.party(key.src);
-        if from.identity.groups & group::CLIENTS != 0 && self.snapshot.is_service(key) {
+        if self.snapshot.serves(&from.identity, key) {
             return true;
         }
         self.snapshot.policy.first_match(&from, &self.party(key.dst), key).is_some()

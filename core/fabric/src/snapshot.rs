@@ -8,7 +8,7 @@ use sixgate_wire::addr::{Ipv6Prefix, Prefix64, isatap};
 use sixgate_wire::flow::FlowKey;
 use sixgate_wire::protocol;
 
-use crate::identity::Identity;
+use crate::identity::{Identity, group};
 use crate::policy::Policy;
 use crate::port::{Port, PortId};
 use crate::prefixes::PrefixTable;
@@ -16,7 +16,8 @@ use crate::prefixes::PrefixTable;
 /// Smallest MTU that a link of IPv6 may have (RFC 8200, section 5).
 pub const SMALLEST_MTU: u32 = 1280;
 
-/// A service of the gateway that every client may use, whatever policy says.
+/// A service of the gateway, whatever policy says: for every client; the echo also for hosts of the intranet, whose
+/// administrators ping a router first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Service {
     /// A TCP port.
@@ -100,10 +101,15 @@ impl Snapshot {
         self.prefixes64.iter().find_map(|p| p.extract(address)).or_else(in_isatap)
     }
 
-    /// True when the flow `key` goes to a service of the gateway.
+    /// True when the flow `key` goes to a service of the gateway that `from` may use.
     #[must_use]
-    pub fn is_service(&self, key: &FlowKey) -> bool {
-        self.services.iter().any(|s| s.serves(key))
+    pub fn serves(&self, from: &Identity, key: &FlowKey) -> bool {
+        let is_in = |groups| from.groups & groups != 0;
+        let may_use = |service: &Service| match service {
+            Service::Tcp(..) | Service::Udp(..) => is_in(group::CLIENTS),
+            Service::Echo(_) => is_in(group::CLIENTS | group::INTRANET),
+        };
+        self.services.iter().any(|s| s.serves(key) && may_use(s))
     }
 
     /// The policy.
@@ -165,7 +171,7 @@ impl SnapshotBuilder {
         self
     }
 
-    /// Adds a service of the gateway that every client may use.
+    /// Adds a service of the gateway.
     #[must_use]
     pub fn service(mut self, service: Service) -> Self {
         self.services.push(service);
@@ -292,13 +298,9 @@ mod tests {
             .build()
             .unwrap();
         let serves = |protocol, dst_port, dst| {
-            snapshot.is_service(&FlowKey {
-                protocol,
-                src: Ipv6Addr::UNSPECIFIED,
-                dst,
-                src_port: 53,
-                dst_port,
-            })
+            let client = Identity { groups: group::CLIENTS, name: Identity::NAMELESS };
+            let src = Ipv6Addr::UNSPECIFIED;
+            snapshot.serves(&client, &FlowKey { protocol, src, dst, src_port: 53, dst_port })
         };
         assert!(serves(protocol::UDP, 53, address) && serves(protocol::TCP, 53, address));
         assert!(serves(protocol::ICMPV6, 9, address));

@@ -97,7 +97,12 @@ impl Names {
         let mut rules: Vec<String> = lease.suffixes.iter().map(|suffix| format!(".{suffix}")).collect();
         let prefixes = lease.routes.iter().map(|route| route.prefix);
         let prefixes = prefixes.chain(lease.prefix64.map(|prefix| prefix.prefix()));
-        rules.extend(prefixes.filter_map(reverse_zone));
+        for zone in prefixes.filter_map(reverse_zone) {
+            // The translator's prefix comes as a route too.
+            if !rules.contains(&zone) {
+                rules.push(zone);
+            }
+        }
         let mut steering = Steering::new(
             rules.iter().map(String::as_str),
             self.config.exempt.iter().map(String::as_str).filter(|name| name.parse::<IpAddr>().is_err()),

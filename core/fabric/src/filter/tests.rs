@@ -73,12 +73,13 @@ fn standard_policy_lets_clients_in_and_helpdesk_out() {
 }
 
 #[test]
-fn clients_reach_the_gateway_s_services_whatever_policy_says() {
+fn the_gateway_s_services_are_reached_whatever_policy_says() {
     let mut fabric = fabric_with(Policy::new(Vec::new()), Limits { flows: 16, ..Limits::default() });
     for p in [
         udp(laptop(), resolver(), (5000, 53)),
         tcp(laptop(), resolver(), (5000, 53), SYN),
         echo(laptop(), resolver(), ECHO_REQUEST, 1),
+        echo(helpdesk(), resolver(), ECHO_REQUEST, 1),
     ] {
         assert_eq!(send(&mut fabric, at(1), &p), Ok(KERNEL), "{p:?}");
     }

@@ -13,7 +13,8 @@ use sixgate_io_dns::server::{Handler, Options, Request, Server};
 use sixgate_io_host::Journal;
 use sixgate_reason::{DNS_TUNNEL_DOWN, Reason};
 use sixgate_roaming::steer::{Mode, Steering};
-use sixgate_wire::lease::Lease;
+use sixgate_wire::addr::{Ipv6Prefix, Prefix64};
+use sixgate_wire::lease::{Lease, LeasedRoute, Preference};
 
 use super::{Names, NamesConfig, reverse_zone};
 
@@ -186,11 +187,16 @@ async fn stopping_restores_what_stood_there() {
 async fn nrpt_shows_and_tests_the_rules() {
     let mut world = World::new("nameserver 192.168.77.1\n");
     assert!(!world.names.nrpt().active);
-    world.names.set_lease(&World::lease(), &mut world.journal).unwrap();
+    // The translator's prefix comes twice: as a route and by itself.
+    let prefix: Ipv6Prefix = "64:ff9b::/96".parse().unwrap();
+    let route = LeasedRoute { prefix, preference: Preference::Medium, lifetime: 60 };
+    let lease = Lease { routes: vec![route], prefix64: Prefix64::new(prefix), ..World::lease() };
+    world.names.set_lease(&lease, &mut world.journal).unwrap();
     let nrpt = world.names.nrpt();
     let suffixes = nrpt.rules.iter().map(|rule| rule.suffix.as_str()).collect::<Vec<_>>();
     assert!(nrpt.active);
-    assert_eq!(suffixes, ["corp.example", "da.corp.example"]);
+    let reverse = ["0.".repeat(16).as_str(), "b.9.f.f.4.6.0.0.ip6.arpa"].concat();
+    assert_eq!(suffixes, ["corp.example", reverse.as_str(), "da.corp.example"]);
     let tested = world.names.test("x.corp.example");
     assert_eq!((tested.route, tested.rule.as_deref()), (sixgate_api::Route::Tunnel, Some("corp.example")));
     assert_eq!(world.names.test("x.example.org").rule, None);

@@ -1,6 +1,6 @@
 //! Who may come in: the authority, the tokens, the clients, and what each of them gets.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -10,6 +10,7 @@ use sixgate_api::enrol::{EnrolRequest, Enrolled};
 use sixgate_api::{self as api};
 use sixgate_config::{IpHttps, NameOrAddress};
 use sixgate_fabric::Identity;
+use sixgate_io_host::Netlink;
 use sixgate_io_link::clock;
 use sixgate_io_store::{Client, Error, NewToken, Store, TokenState};
 use sixgate_io_tls::{Authority, ServerNames, Token, fingerprint, server_config};
@@ -57,7 +58,7 @@ impl Door {
         let state = &site.config.state;
         let now = SystemTime::now();
         let authority = Authority::load_or_create(state, now)?;
-        let names = server_names(&config.public, ip_https);
+        let names = server_names(&config.public, ip_https, &outside_addresses(&config.inside)?);
         let (chain, key) = authority.server_certificate(state, &names, now)?;
         let tls = server_config(&[authority.certificate().clone()], chain, key)?;
         let Some(lease) = site.lease() else { return Ok(None) };
@@ -206,25 +207,42 @@ fn broken(error: &Error) -> Reason {
     reason::IPHTTPS_SESSION_LIMIT
 }
 
-/// The certificate names `public` and every address that is listened on.
-fn server_names(public: &NameOrAddress, ip_https: &IpHttps) -> ServerNames {
+/// The certificate names `public` and every address that is listened on: with a wildcard, all of `outside`.
+fn server_names(public: &NameOrAddress, ip_https: &IpHttps, outside: &[IpAddr]) -> ServerNames {
     let mut names = ServerNames::default();
     match public {
         NameOrAddress::Name(name) => names.names.push(name.to_string()),
         NameOrAddress::Address(address) => names.addresses.push(*address),
     }
-    names
-        .addresses
-        .extend(ip_https.listen.iter().map(std::net::SocketAddr::ip).filter(|a| !a.is_unspecified()));
+    for listen in ip_https.listen.iter().map(std::net::SocketAddr::ip) {
+        if !listen.is_unspecified() {
+            names.addresses.push(listen);
+            continue;
+        }
+        // `[::]` takes IPv4 as well.
+        names.addresses.extend(outside.iter().filter(|a| listen.is_ipv6() || a.is_ipv4()));
+    }
     names.addresses.sort_unstable();
     names.addresses.dedup();
     names
 }
 
+/// The machine's addresses that somebody outside may call it by. Those of the inside are nobody's business there.
+fn outside_addresses(inside: &str) -> Result<Vec<IpAddr>, Failure> {
+    let mut netlink = Netlink::new()?;
+    let inside = netlink.links()?.into_iter().find(|l| l.name == inside).map(|l| l.index);
+    let is_called = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local(),
+        IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local(),
+    };
+    let all = netlink.addresses(None)?.into_iter();
+    Ok(all.filter(|a| Some(a.link) != inside).map(|a| a.address).filter(is_called).collect())
+}
+
 fn url(public: &NameOrAddress, port: u16) -> String {
     let host = match public {
         NameOrAddress::Name(name) => name.to_string(),
-        NameOrAddress::Address(std::net::IpAddr::V6(v6)) => format!("[{v6}]"),
+        NameOrAddress::Address(IpAddr::V6(v6)) => format!("[{v6}]"),
         NameOrAddress::Address(v4) => v4.to_string(),
     };
     if port == 443 { format!("https://{host}") } else { format!("https://{host}:{port}") }
@@ -237,4 +255,25 @@ fn seconds(now: SystemTime) -> u64 {
 
 fn timestamp(seconds: u64) -> Timestamp {
     i64::try_from(seconds).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_names_what_is_listened_on_and_for_a_wildcard_what_there_is_outside() {
+        let addresses = |listen: &str, outside: &[&str]| {
+            let ip_https = IpHttps { listen: vec![listen.parse().unwrap()] };
+            let outside: Vec<IpAddr> = outside.iter().map(|a| a.parse().unwrap()).collect();
+            let public = NameOrAddress::Address("203.0.113.9".parse().unwrap());
+            let names = server_names(&public, &ip_https, &outside).addresses;
+            names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        let outside = ["203.0.113.10", "2001:db8::1", "203.0.113.9"];
+        assert_eq!(addresses("203.0.113.10:443", &outside), "203.0.113.9 203.0.113.10");
+        assert_eq!(addresses("0.0.0.0:443", &outside), "203.0.113.9 203.0.113.10");
+        assert_eq!(addresses("[::]:443", &outside), "203.0.113.9 203.0.113.10 2001:db8::1");
+        assert_eq!(addresses("0.0.0.0:443", &[]), "203.0.113.9");
+    }
 }
