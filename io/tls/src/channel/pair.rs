@@ -1,5 +1,8 @@
 //! Both ends of a connection, for tests and the fuzz target.
-#![allow(clippy::unwrap_used, reason = "loopback and the directory for temporary files work, or no test does")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "loopback and the directory for temporary files work, or no test does"
+)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::SystemTime;
