@@ -71,12 +71,14 @@ fn router() -> Router {
         own_addresses: vec![ROUTER, Ipv4Addr::new(203, 0, 113, 10)],
         broadcasts: vec![Ipv4Addr::new(10, 6, 8, 255)],
         lease,
+        offers: vec![],
         peers: vec![PEER],
         allow: vec![AllowRule {
             rule: "helpdesk".into(),
-            name: None,
             prefixes: vec!["10.6.8.0/24".parse().unwrap()],
+            ..AllowRule::default()
         }],
+        deny: vec![],
         most_hosts: MOST,
     };
     Router::new(config, [7; 32])

@@ -173,6 +173,7 @@ fn hosts() -> Vec<IsatapHost> {
         ipv4: ipv4.parse().unwrap(),
         address: (state == HostState::Served).then(|| "fd6a:7e00:cafe:2:0:5efe:a06:814".parse().unwrap()),
         rule: (state == HostState::Served).then(|| "helpdesk".to_owned()),
+        origin: None,
         first_rs: Some(seconds_ago(100)),
         last_rs: Some(seconds_ago(12)),
         state,

@@ -7,7 +7,6 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::Packet;
 use sixgate_wire::addr::isatap::{self, Form};
-use sixgate_wire::lease::Lease;
 
 use crate::queue::{Message, Outgoing, Queue};
 use crate::site::Site;
@@ -137,9 +136,8 @@ impl Host {
 
     /// Takes the next message that is to be sent: written into `out`, with its outer destination.
     pub fn poll_output(&mut self, out: &mut Packet) -> Option<Ipv4Addr> {
-        let nothing = Lease::default();
         while let Some(outgoing) = self.queue.pop() {
-            if outgoing.write(&nothing, out) {
+            if outgoing.write(out) {
                 return Some(outgoing.to);
             }
         }

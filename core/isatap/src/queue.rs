@@ -1,6 +1,7 @@
 //! Messages of neighbour discovery that wait to be sent: small values, written into a packet when they are taken.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_wire::Packet;
@@ -11,17 +12,19 @@ use sixgate_wire::nd::{self, NeighbourAdvertisement};
 const CUR_HOP_LIMIT: u8 = 64;
 
 /// What is to be said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Message {
     Solicit,
-    Advertise,
-    Withdraw,
-    SolicitNeighbour { target: Ipv6Addr },
+    /// What is offered; lifetimes of zero take away.
+    Advertise(Arc<Lease>),
+    SolicitNeighbour {
+        target: Ipv6Addr,
+    },
     AdvertiseNeighbour(NeighbourAdvertisement),
 }
 
 /// One message with its addresses, outer and inner.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) to: Ipv4Addr,
     pub(crate) src: Ipv6Addr,
@@ -30,39 +33,21 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Writes the packet; `lease` is what an advertisement says.
-    pub(crate) fn write(&self, lease: &Lease, out: &mut Packet) -> bool {
-        match self.message {
+    /// Writes the packet.
+    pub(crate) fn write(&self, out: &mut Packet) -> bool {
+        match &self.message {
             Message::Solicit => nd::write_solicitation(self.src, self.dst, out),
-            Message::Advertise => nd::write_advertisement(lease, CUR_HOP_LIMIT, self.src, self.dst, out),
-            Message::Withdraw => {
-                nd::write_advertisement(&withdrawal(lease), CUR_HOP_LIMIT, self.src, self.dst, out)
+            Message::Advertise(lease) => {
+                nd::write_advertisement(lease, CUR_HOP_LIMIT, self.src, self.dst, out)
             }
             Message::SolicitNeighbour { target } => {
-                nd::write_neighbour_solicitation(self.src, self.dst, target, out)
+                nd::write_neighbour_solicitation(self.src, self.dst, *target, out)
             }
             Message::AdvertiseNeighbour(message) => {
-                nd::write_neighbour_advertisement(self.src, self.dst, &message, out)
+                nd::write_neighbour_advertisement(self.src, self.dst, message, out)
             }
         }
     }
-}
-
-/// `lease` as it is taken away: no route, no new connections.
-///
-/// RFC 4862, section 5.5.3 (e): a host does not believe a valid lifetime below two hours, so addresses are only deprecated.
-fn withdrawal(lease: &Lease) -> Lease {
-    let mut gone = lease.clone();
-    gone.router_lifetime = 0;
-    gone.lifetime = 0;
-    for prefix in &mut gone.prefixes {
-        prefix.preferred = 0;
-        prefix.valid = prefix.valid.min(7200);
-    }
-    for route in &mut gone.routes {
-        route.lifetime = 0;
-    }
-    gone
 }
 
 /// A bounded queue. The caller drains it after every call, so it is full only when a peer sends faster than we are read.

@@ -4,10 +4,10 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_reason::{
     ISATAP_HOST_NOT_ALLOWED, ISATAP_HOST_TABLE_FULL, ISATAP_IDENTIFIER_TWIN, ISATAP_LOOP, ISATAP_MULTICAST,
-    ISATAP_NEIGHBOUR_UNKNOWN, ISATAP_NEXT_HOP_NONE, ISATAP_OUTER_UNUSABLE, ISATAP_SOURCE_NOT_EMBEDDED,
-    ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, Reason,
+    ISATAP_NEIGHBOUR_UNKNOWN, ISATAP_NEXT_HOP_NONE, ISATAP_OUTER_UNUSABLE, ISATAP_PREFIX_NOT_OF_HOST,
+    ISATAP_SOURCE_NOT_EMBEDDED, ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, Reason,
 };
-use sixgate_time::{Duration, Instant};
+use sixgate_time::Instant;
 use sixgate_wire::Packet;
 use sixgate_wire::addr::isatap::{self, Form};
 use sixgate_wire::ipv6::Ipv6;
@@ -24,6 +24,7 @@ mod announce;
 mod config;
 mod discovery;
 mod hosts;
+mod offers;
 mod view;
 
 pub use config::{AllowRule, RouterConfig};
@@ -32,6 +33,7 @@ pub use view::{HostState, HostView, RememberedHost, RouterEvent};
 use allow::Allowed;
 use announce::Announcement;
 use hosts::Hosts;
+use offers::Offers;
 
 /// Messages that may wait to be taken; more than a sweep adds at once.
 const MOST_WAITING: usize = 1024;
@@ -43,6 +45,7 @@ pub struct Router {
     config: RouterConfig,
     site: Site,
     allowed: Allowed,
+    offers: Offers,
     hosts: Hosts,
     queue: Queue,
     announcement: Option<Announcement>,
@@ -55,7 +58,8 @@ impl Router {
     pub fn new(config: RouterConfig, seed: [u8; 32]) -> Self {
         Self {
             site: Site::new(config.address, &config.own_addresses, &config.broadcasts),
-            allowed: Allowed::new(&config.allow, &seed),
+            allowed: Allowed::new(&config, &seed),
+            offers: Offers::new(&config),
             hosts: Hosts::new(config.most_hosts, &seed),
             queue: Queue::new(MOST_WAITING),
             announcement: None,
@@ -67,11 +71,15 @@ impl Router {
     /// Takes another configuration. Hosts that are not allowed any more get a withdrawal, the others what is offered now.
     pub fn reconfigure(&mut self, now: Instant, config: RouterConfig) {
         self.site = Site::new(config.address, &config.own_addresses, &config.broadcasts);
-        self.allowed.replace(&config.allow);
+        self.allowed.replace(&config);
+        self.offers = Offers::new(&config);
         self.config = config.sorted();
-        let allowed = &self.allowed;
-        let somebody_leaves = self.hosts.reconsider(self.config.most_hosts, |v4| allowed.rule(v4));
-        self.announce(now, if somebody_leaves { announce::REPEATED } else { 1 });
+        let (allowed, offers, config) = (&self.allowed, &self.offers, &self.config);
+        let somebody_loses = self.hosts.reconsider(config.most_hosts, |v4| {
+            let rule = allowed.rule(v4).ok()?;
+            Some((rule, offers.of(config, rule)))
+        });
+        self.announce(now, if somebody_loses { announce::REPEATED } else { 1 });
     }
 
     /// The link-local address of this router, in the form that its IPv4 address asks for.
@@ -83,12 +91,7 @@ impl Router {
     /// The addresses of this router in its prefixes of 64 bits.
     pub fn addresses(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
         let v4 = self.config.address;
-        self.config
-            .lease
-            .prefixes
-            .iter()
-            .filter(|p| p.prefix.length() == 64)
-            .map(move |p| isatap::own(p.prefix, v4))
+        self.offers.prefixes().iter().filter(|p| p.length() == 64).map(move |p| isatap::own(*p, v4))
     }
 
     /// Judges a packet that came in protocol 41 from `outer_src` to `outer_dst`.
@@ -133,7 +136,7 @@ impl Router {
             return Err(ISATAP_NEXT_HOP_NONE);
         }
         if !from_peer {
-            self.heard(now, outer_src, form, packet.len())?;
+            self.heard(now, outer_src, form, src, packet.len())?;
         }
         Ok(Inbound::Forward)
     }
@@ -166,26 +169,26 @@ impl Router {
     ///
     /// A host that policy names and whose source is verified proves with a packet as much as with a solicitation, and one
     /// whose router lost its memory does not solicit again for hours.
-    fn heard(&mut self, now: Instant, v4: Ipv4Addr, form: Option<Form>, len: usize) -> Result<(), Reason> {
-        let host = match self.hosts.served_mut(v4) {
-            Some(host) => host,
-            None => {
-                let Some(rule) = self.allowed.rule(v4) else {
-                    self.hosts.refuse(now, v4, ISATAP_HOST_NOT_ALLOWED, false);
-                    return Err(ISATAP_HOST_NOT_ALLOWED);
-                };
-                let host = self.hosts.admit(now, v4, rule, form).ok_or(ISATAP_HOST_TABLE_FULL)?;
-                host.ours = Form::of(self.config.address);
-                host
-            }
+    fn heard(
+        &mut self,
+        now: Instant,
+        v4: Ipv4Addr,
+        form: Option<Form>,
+        src: Ipv6Addr,
+        len: usize,
+    ) -> Result<(), Reason> {
+        let Some(host) = self.hosts.served_mut(v4) else {
+            let allowed = self.allowed.rule(v4);
+            let rule = allowed.inspect_err(|reason| self.hosts.refuse(now, v4, *reason, false))?;
+            let offer = self.offers.of(&self.config, rule);
+            let host = self.hosts.admit(now, v4, Some(rule), offer, form).ok_or(ISATAP_HOST_TABLE_FULL)?;
+            host.ours = Form::of(self.config.address);
+            return host.received(form, src, len);
         };
         if host.rule.is_none() {
-            return Err(ISATAP_HOST_NOT_ALLOWED);
+            return Err(self.allowed.rule(v4).err().unwrap_or(ISATAP_HOST_NOT_ALLOWED));
         }
-        host.forms.extend(form);
-        host.rx_packets += 1;
-        host.rx_bytes += len as u64;
-        Ok(())
+        host.received(form, src, len)
     }
 
     /// The outer destination of a packet that leaves into the ISATAP link.
@@ -228,6 +231,9 @@ impl Router {
         if !host.forms.has(form) {
             return Err(unreachable(ISATAP_IDENTIFIER_TWIN));
         }
+        if !host.may_have(dst) {
+            return Err(unreachable(ISATAP_PREFIX_NOT_OF_HOST));
+        }
         host.tx_packets += 1;
         host.tx_bytes += packet.len() as u64;
         Ok(v4)
@@ -246,7 +252,7 @@ impl Router {
     /// Takes the next message that is to be sent: written into `out`, with its outer destination.
     pub fn poll_output(&mut self, out: &mut Packet) -> Option<Ipv4Addr> {
         while let Some(outgoing) = self.queue.pop() {
-            if outgoing.write(&self.config.lease, out) {
+            if outgoing.write(out) {
                 return Some(outgoing.to);
             }
         }
@@ -260,7 +266,7 @@ impl Router {
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.hosts.expire(now, self.memory());
+        self.hosts.expire(now, self.offers.memory());
         self.continue_announcement(now);
     }
 
@@ -268,19 +274,11 @@ impl Router {
     #[must_use]
     pub fn next_timeout(&self) -> Instant {
         let announcement = self.announcement.as_ref().map_or(Instant::NEVER, |a| a.due);
-        announcement.min(self.hosts.next_expiry(self.memory()))
-    }
-
-    /// How long a silent host is remembered: as long as it may believe the last advertisement.
-    fn memory(&self) -> Duration {
-        let lease = &self.config.lease;
-        let prefixes = lease.prefixes.iter().map(|p| p.valid);
-        let longest = prefixes.chain(lease.routes.iter().map(|r| r.lifetime)).max().unwrap_or(0);
-        Duration::from_secs(u64::from(longest.max(u32::from(lease.router_lifetime))).max(600))
+        announcement.min(self.hosts.next_expiry(self.offers.memory()))
     }
 
     fn is_on_link(&self, address: Ipv6Addr) -> bool {
-        self.config.lease.prefixes.iter().any(|p| p.prefix.contains(address))
+        self.offers.is_on_link(address)
     }
 
     /// True for a tunnel address of any kind that leads back to this machine and is not our own on this link.

@@ -75,15 +75,20 @@ fn packets_and_solicitations_of_known_hosts_allocate_nothing() {
         mtu: 1280,
         ..Lease::default()
     };
-    let allow =
-        AllowRule { rule: "helpdesk".into(), name: None, prefixes: vec!["10.6.8.0/24".parse().unwrap()] };
+    let allow = AllowRule {
+        rule: "helpdesk".into(),
+        prefixes: vec!["10.6.8.0/24".parse().unwrap()],
+        ..AllowRule::default()
+    };
     let config = RouterConfig {
         address: ROUTER,
         own_addresses: vec![ROUTER],
         broadcasts: vec![],
         lease,
+        offers: vec![],
         peers: vec![],
         allow: vec![allow],
+        deny: vec![],
         most_hosts: 1000,
     };
     let mut router = Router::new(config, [1; 32]);

@@ -23,6 +23,9 @@ pub struct IsatapHost {
     pub address: Option<Ipv6Addr>,
     /// The rule that allows it: its group, or the number of the rule.
     pub rule: Option<String>,
+    /// Where that rule stands: a line of the file, a command at runtime, a group of the directory.
+    #[serde(default)]
+    pub origin: Option<String>,
     /// First router solicitation.
     pub first_rs: Option<Timestamp>,
     /// Last router solicitation.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use sixgate_reason::*;
 use sixgate_wire::addr::Ipv6Prefix;
 use sixgate_wire::ipv6::{self, Ipv6};
-use sixgate_wire::lease::{LeasedPrefix, LeasedRoute, Preference};
+use sixgate_wire::lease::{Lease, LeasedPrefix, LeasedRoute, Preference};
 use sixgate_wire::nd::{self, Kind, NeighbourAdvertisement};
 use sixgate_wire::protocol;
 use sixgate_wire::refusal::Refusal;

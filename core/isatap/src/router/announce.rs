@@ -3,13 +3,16 @@
 //! There is no multicast on this link, so a router that comes back or leaves must tell each host. It does so a batch at
 //! a time, because the table may be large and packets must not wait for it.
 
+use alloc::sync::Arc;
 use core::net::Ipv4Addr;
 
+use sixgate_reason::ISATAP_HOST_NOT_ALLOWED;
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::addr::isatap;
 
 use super::Router;
 use super::hosts::Host;
+use super::offers;
 use super::view::RememberedHost;
 use crate::queue::{Message, Outgoing};
 
@@ -39,11 +42,11 @@ impl Router {
             if !self.site.is_other_node(v4) {
                 continue;
             }
-            let rule = self.allowed.rule(v4);
-            let Some(host) = self.hosts.admit(now, v4, rule.unwrap_or(0), Some(remembered.form)) else {
+            let rule = self.allowed.rule(v4).ok();
+            let offer = self.offers.of(&self.config, rule.unwrap_or(u32::MAX));
+            let Some(host) = self.hosts.admit(now, v4, rule, offer, Some(remembered.form)) else {
                 continue;
             };
-            host.rule = rule;
             host.ours = remembered.router_form;
             host.first_rs = remembered.first_rs;
             host.last_rs = remembered.last_rs;
@@ -84,7 +87,7 @@ impl Router {
         while walk.position < self.hosts.served.positions() && told < BATCH.min(self.queue.room()) {
             let position = walk.position;
             walk.position += 1;
-            told += usize::from(self.tell(position, walk.rounds == 1));
+            told += usize::from(self.tell(now, position, walk.rounds == 1));
         }
         if walk.position < self.hosts.served.positions() {
             walk.due = now + BETWEEN_BATCHES;
@@ -97,16 +100,23 @@ impl Router {
     }
 
     /// Tells the host at this position, if there is one; one that leaves is forgotten after the last round.
-    fn tell(&mut self, position: usize, last: bool) -> bool {
+    fn tell(&mut self, now: Instant, position: usize, last: bool) -> bool {
         let Some((v4, host)) = self.hosts.served.at(position) else {
             return false;
         };
         let leaves = self.closing || host.rule.is_none();
-        let outgoing =
-            self.unsolicited(v4, host, if leaves { Message::Withdraw } else { Message::Advertise });
-        let queued = self.queue.push(outgoing);
-        if leaves && last && !self.closing {
-            self.hosts.served.remove(v4);
+        let lease = if leaves {
+            Arc::new(offers::withdrawal(host.advertised()))
+        } else {
+            Arc::clone(host.advertised())
+        };
+        let queued = self.queue.push(self.unsolicited(v4, host, Message::Advertise(lease)));
+        if last && !self.closing {
+            if leaves {
+                self.hosts.dismiss(now, v4, self.allowed.rule(v4).err().unwrap_or(ISATAP_HOST_NOT_ALLOWED));
+            } else if let Some(host) = self.hosts.served_mut(v4) {
+                host.exchange = None;
+            }
         }
         queued
     }

@@ -23,21 +23,29 @@ pub struct RouterConfig {
     pub lease: Lease,
     /// Other gateways and routers of the site: believed whatever their inner source, and always reachable.
     pub peers: Vec<Ipv4Addr>,
+    /// What hosts of some rules are given in place of `lease`: rules name these by their position.
+    pub offers: Vec<Lease>,
     /// Who is served. Nobody else gets an answer.
     pub allow: Vec<AllowRule>,
+    /// Who is not served, whatever `allow` says.
+    pub deny: Vec<Ipv4Prefix>,
     /// Size of the table of hosts.
     pub most_hosts: usize,
 }
 
 /// Hosts that are served.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AllowRule {
     /// The group, as lists and logs show it.
     pub rule: String,
+    /// Where the rule stands, as lists show it.
+    pub origin: String,
     /// The name by which the host was configured, where it was one host.
     pub name: Option<String>,
     /// Their IPv4 addresses. Where several rules fit, the longest prefix decides, then the first rule.
     pub prefixes: Vec<Ipv4Prefix>,
+    /// Position in [`RouterConfig::offers`] of what these hosts are given; `None` = [`RouterConfig::lease`].
+    pub offer: Option<usize>,
 }
 
 impl RouterConfig {

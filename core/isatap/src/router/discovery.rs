@@ -1,5 +1,6 @@
 //! Neighbour discovery at the router: solicitations are answered at once, or not at all.
 
+use alloc::sync::Arc;
 use core::net::Ipv4Addr;
 
 use sixgate_reason::{
@@ -45,15 +46,14 @@ impl Router {
         nd::parse_solicitation(ip).map_err(|_| ISATAP_RS_INVALID)?;
         let theirs = link_local_form(ip.src(), from).ok_or(ISATAP_RS_INVALID)?;
         let ours = link_local_form(ip.dst(), self.config.address).ok_or(ISATAP_RS_INVALID)?;
-        let Some(rule) = self.allowed.rule(from).filter(|_| !self.closing) else {
-            self.hosts.refuse(now, from, ISATAP_HOST_NOT_ALLOWED, true);
-            return Err(ISATAP_HOST_NOT_ALLOWED);
-        };
+        let allowed = if self.closing { Err(ISATAP_HOST_NOT_ALLOWED) } else { self.allowed.rule(from) };
+        let rule = allowed.inspect_err(|reason| self.hosts.refuse(now, from, *reason, true))?;
+        let offer = self.offers.of(&self.config, rule);
         if self.hosts.served_mut(from).is_none() {
             if !self.hosts.take_shared(now) {
                 return Err(ISATAP_RS_LIMITED);
             }
-            if self.hosts.admit(now, from, rule, Some(theirs)).is_none() {
+            if self.hosts.admit(now, from, Some(rule), offer, Some(theirs)).is_none() {
                 self.hosts.refuse(now, from, ISATAP_HOST_TABLE_FULL, true);
                 return Err(ISATAP_HOST_TABLE_FULL);
             }
@@ -62,8 +62,11 @@ impl Router {
         {
             return Err(ISATAP_RS_LIMITED);
         }
+        let mut lease = Arc::clone(offer);
         if let Some(host) = self.hosts.served_mut(from) {
             host.rule = Some(rule);
+            host.offer = Arc::clone(offer);
+            lease = Arc::clone(host.advertised());
             host.forms.extend(Some(theirs));
             (host.theirs, host.ours) = (theirs, ours);
             host.first_rs = host.first_rs.or(Some(now));
@@ -72,7 +75,7 @@ impl Router {
             self.hosts.served.touch(from);
         }
         // Answered from the address that it asked, to the address that it used.
-        self.send(Outgoing { to: from, src: ip.dst(), dst: ip.src(), message: Message::Advertise })
+        self.send(Outgoing { to: from, src: ip.dst(), dst: ip.src(), message: Message::Advertise(lease) })
     }
 
     /// RFC 5214, section 8.4: hosts probe their router by unicast, and it must answer.
@@ -80,7 +83,7 @@ impl Router {
         let answer = neighbour::answer(ip, from, true, |target| self.is_own_target(target))?;
         if !from_peer {
             let form = isatap::embedded(ip.src()).map(|(form, _)| form);
-            self.heard(now, from, form, ip.bytes().len())?;
+            self.heard(now, from, form, ip.src(), ip.bytes().len())?;
             if !self.hosts.served_mut(from).is_some_and(|h| h.messages.take(now)) {
                 return Err(ISATAP_RS_LIMITED);
             }

@@ -1,12 +1,15 @@
 //! The hosts: those that are served, and those that asked and were refused.
 
 use alloc::collections::VecDeque;
-use core::net::Ipv4Addr;
+use alloc::sync::Arc;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
-use sixgate_reason::{ISATAP_HOST_TABLE_FULL, Reason};
+use sixgate_reason::{ISATAP_HOST_TABLE_FULL, ISATAP_PREFIX_NOT_OF_HOST, Reason};
 use sixgate_time::{Duration, Instant, TokenBucket};
-use sixgate_wire::addr::isatap::Form;
+use sixgate_wire::addr::isatap::{self, Form};
+use sixgate_wire::lease::Lease;
 
+use super::offers::Exchanges;
 use super::view::RouterEvent;
 use crate::keyed::Keyed;
 use crate::recent::Recent;
@@ -47,6 +50,10 @@ impl Forms {
 pub(super) struct Host {
     /// The rule that serves it; `None` while it is being withdrawn.
     pub(super) rule: Option<u32>,
+    /// What it is given, or was while it is being withdrawn.
+    pub(super) offer: Arc<Lease>,
+    /// After a change, until it was told often enough: `offer` with what it had before taken away.
+    pub(super) exchange: Option<Arc<Lease>>,
     pub(super) forms: Forms,
     /// The form that its last solicitation used, and the form of ours that it was sent to.
     pub(super) theirs: Form,
@@ -62,6 +69,29 @@ pub(super) struct Host {
     pub(super) tx_bytes: u64,
     pub(super) flows_started: u64,
     pub(super) last_flow: Option<Instant>,
+}
+
+impl Host {
+    /// What an advertisement to it says.
+    pub(super) fn advertised(&self) -> &Arc<Lease> {
+        self.exchange.as_ref().unwrap_or(&self.offer)
+    }
+
+    /// True for an address that it may have on this link.
+    pub(super) fn may_have(&self, address: Ipv6Addr) -> bool {
+        isatap::is_link_local(address) || self.offer.prefixes.iter().any(|p| p.prefix.contains(address))
+    }
+
+    /// Counts a packet from it whose source embeds its address.
+    pub(super) fn received(&mut self, form: Option<Form>, src: Ipv6Addr, len: usize) -> Result<(), Reason> {
+        if !self.may_have(src) {
+            return Err(ISATAP_PREFIX_NOT_OF_HOST);
+        }
+        self.forms.extend(form);
+        self.rx_packets += 1;
+        self.rx_bytes += len as u64;
+        Ok(())
+    }
 }
 
 /// A host that asked and was refused.
@@ -104,7 +134,8 @@ impl Hosts {
         &mut self,
         now: Instant,
         v4: Ipv4Addr,
-        rule: u32,
+        rule: Option<u32>,
+        offer: &Arc<Lease>,
         form: Option<Form>,
     ) -> Option<&mut Host> {
         if self.served.is_full() {
@@ -116,7 +147,9 @@ impl Hosts {
         let mut forms = Forms::default();
         forms.extend(form);
         let host = Host {
-            rule: Some(rule),
+            rule,
+            offer: Arc::clone(offer),
+            exchange: None,
             forms,
             theirs: form.unwrap_or(Form::of(v4)),
             ours: Form::Private,
@@ -154,15 +187,40 @@ impl Hosts {
         self.tell(RouterEvent::HostRefused { ipv4: v4, reason });
     }
 
-    /// Gives every host the rule that serves it; true when somebody has none any more.
-    pub(super) fn reconsider(&mut self, most: usize, rule: impl Fn(Ipv4Addr) -> Option<u32>) -> bool {
+    /// Gives every host the rule that serves it, and its offer; true when somebody has none any more, or loses a part.
+    pub(super) fn reconsider<'o>(
+        &mut self,
+        most: usize,
+        rule: impl Fn(Ipv4Addr) -> Option<(u32, &'o Arc<Lease>)>,
+    ) -> bool {
         self.served.set_most(most);
-        let mut somebody_leaves = false;
+        let mut somebody_loses = false;
+        let mut exchanges = Exchanges::default();
         for (v4, host) in self.served.iter_mut() {
-            host.rule = rule(v4);
-            somebody_leaves |= host.rule.is_none();
+            let found = rule(v4);
+            host.rule = found.map(|(number, _)| number);
+            let Some((_, offer)) = found else {
+                somebody_loses = true;
+                continue;
+            };
+            if host.exchange.is_some() || host.offer != *offer {
+                host.exchange = Some(exchanges.between(host.advertised(), offer));
+                somebody_loses = true;
+            }
+            host.offer = Arc::clone(offer);
         }
-        somebody_leaves
+        somebody_loses
+    }
+
+    /// Takes a host off the list of those that are served, and lists it as refused.
+    pub(super) fn dismiss(&mut self, now: Instant, v4: Ipv4Addr, reason: Reason) {
+        let Some(host) = self.served.remove(v4) else { return };
+        self.refuse(now, v4, reason, false);
+        if let Some(refused) = self.refused.get_mut(v4) {
+            refused.first_rs = host.first_rs;
+            refused.last_rs = host.last_rs;
+            refused.times = 0;
+        }
     }
 
     /// Forgets hosts that were not heard for `memory`.

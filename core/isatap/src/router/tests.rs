@@ -3,11 +3,14 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 use sixgate_reason::*;
+use sixgate_time::Duration;
 use sixgate_wire::lease::{Lease, LeasedPrefix, LeasedRoute, Preference};
 use sixgate_wire::nd::{self, NdFault};
 use sixgate_wire::{ipv6, protocol};
 
 use super::*;
+
+mod offers;
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 1);
 const HOST: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 20);
@@ -41,12 +44,14 @@ fn config() -> RouterConfig {
         own_addresses: vec![ROUTER, Ipv4Addr::new(203, 0, 113, 10)],
         broadcasts: vec![Ipv4Addr::new(10, 6, 8, 255)],
         lease: lease(),
+        offers: vec![],
         peers: vec![PEER],
         allow: vec![AllowRule {
             rule: "helpdesk".into(),
-            name: None,
             prefixes: vec!["10.6.8.0/24".parse().unwrap(), "203.0.113.0/24".parse().unwrap()],
+            ..AllowRule::default()
         }],
+        deny: vec![],
         most_hosts: 1000,
     }
 }
@@ -419,7 +424,8 @@ fn a_router_that_comes_back_tells_every_host_it_remembers() {
         }
     }
     let views = after.hosts();
-    assert_eq!((views.len(), views[0].ipv4, views[0].first_rs), (1, OTHER, Some(T0)));
+    assert_eq!((views.len(), views[1].ipv4, views[1].first_rs), (2, OTHER, Some(T0)));
+    assert_eq!((views[0].ipv4, views[0].state, views[0].first_rs), (HOST, HostState::Refused, Some(T0)));
     assert!(!after.is_announcing());
 }
 

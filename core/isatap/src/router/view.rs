@@ -16,12 +16,14 @@ use super::hosts::{Host, RefusedHost};
 pub struct HostView {
     /// Its IPv4 address.
     pub ipv4: Ipv4Addr,
-    /// Its address in our first prefix; `None` for a host that is refused.
+    /// Its address in the first prefix that it is given; `None` for a host that is refused.
     pub address: Option<Ipv6Addr>,
     /// The name by which it was configured, where it was one host.
     pub name: Option<String>,
     /// The group of the rule that serves it.
     pub rule: Option<String>,
+    /// Where that rule stands.
+    pub origin: Option<String>,
     /// Its first solicitation; `None` when it only sent packets so far.
     pub first_rs: Option<Instant>,
     /// Its last solicitation.
@@ -140,16 +142,17 @@ impl Router {
 
     fn view(&self, ipv4: Ipv4Addr, host: &Host) -> HostView {
         let rule = host.rule.and_then(|number| self.config.allow.get(number as usize));
-        let prefix = self.config.lease.prefixes.first();
+        let prefix = host.offer.prefixes.first();
         HostView {
             ipv4,
             address: prefix.map(|p| isatap::address(p.prefix.address(), host.theirs, ipv4)),
             name: rule.and_then(|r| r.name.clone()),
             rule: rule.map(|r| r.rule.clone()),
+            origin: rule.map(|r| r.origin.clone()),
             first_rs: host.first_rs,
             last_rs: host.last_rs,
             state: if rule.is_some() { HostState::Served } else { HostState::Leaving },
-            reason: None,
+            reason: if rule.is_some() { None } else { self.allowed.rule(ipv4).err() },
             rx_bytes: host.rx_bytes,
             tx_bytes: host.tx_bytes,
             rx_packets: host.rx_packets,
@@ -167,6 +170,7 @@ fn view_refused(ipv4: Ipv4Addr, host: &RefusedHost) -> HostView {
         address: None,
         name: None,
         rule: None,
+        origin: None,
         first_rs: host.first_rs,
         last_rs: host.last_rs,
         state: HostState::Refused,

@@ -31,4 +31,6 @@ reasons! {
     227 ND_TARGET "nd-target" "neighbour discovery message about an address that is not unicast";
     228 ISATAP_ROUTER_WITHDRAWN "isatap-router-withdrawn" "router answers and offers nothing";
     229 ISATAP_NOT_FOR_US "isatap-not-for-us" "packet to an address that this host does not have";
+    230 ISATAP_HOST_DENIED "isatap-host-denied" "host was denied ISATAP at runtime, whatever the file says";
+    231 ISATAP_PREFIX_NOT_OF_HOST "isatap-prefix-not-of-host" "address lies in an ISATAP prefix that the host's rule does not give";
 }

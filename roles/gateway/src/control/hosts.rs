@@ -85,8 +85,9 @@ impl Control {
 
 fn line(view: HostView, ledger: &Ledger, now: i64) -> api::IsatapHost {
     let served = match view.state {
-        HostState::Served | HostState::Leaving => true,
-        HostState::Refused => false,
+        HostState::Served => true,
+        // One that leaves is still being told so; nothing of it is taken any more.
+        HostState::Leaving | HostState::Refused => false,
     };
     let kept = ledger.get(view.ipv4).filter(|_| served);
     let second = |at: i64| Timestamp::from_second(at).ok();
@@ -95,6 +96,7 @@ fn line(view: HostView, ledger: &Ledger, now: i64) -> api::IsatapHost {
         ipv4: view.ipv4,
         address: view.address,
         rule: view.rule,
+        origin: view.origin,
         first_rs: kept.and_then(|e| e.first_rs).and_then(second).or(view.first_rs.map(wall)),
         last_rs: view.last_rs.map(wall),
         state: if served { api::HostState::Served } else { api::HostState::Refused },

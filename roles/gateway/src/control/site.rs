@@ -167,14 +167,17 @@ impl Site {
             rule: h.group.clone().unwrap_or_else(|| "allowed".to_owned()),
             name: h.name.clone(),
             prefixes: vec![h.prefix],
+            ..AllowRule::default()
         };
         Some(RouterConfig {
             address,
             own_addresses: self.own_addresses.clone(),
             broadcasts: self.broadcasts.clone(),
             lease,
+            offers: Vec::new(),
             peers: config.peers.clone(),
             allow: self.allowed.iter().map(allow).collect(),
+            deny: Vec::new(),
             most_hosts: MOST_HOSTS,
         })
     }

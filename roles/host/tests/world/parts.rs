@@ -60,14 +60,20 @@ fn router() {
         mtu: 1280,
         ..Lease::default()
     };
-    let allow = AllowRule { rule: "all".into(), name: None, prefixes: vec!["10.6.8.0/24".parse().unwrap()] };
+    let allow = AllowRule {
+        rule: "all".into(),
+        prefixes: vec!["10.6.8.0/24".parse().unwrap()],
+        ..AllowRule::default()
+    };
     let config = RouterConfig {
         address,
         own_addresses: vec![address],
         broadcasts: vec![],
         lease,
+        offers: vec![],
         peers: vec![],
         allow: vec![allow],
+        deny: vec![],
         most_hosts: 100,
     };
     let mut router = Router::new(config, [1; 32]);
