@@ -19,6 +19,8 @@ use crate::port::PortId;
 use crate::quoted;
 
 const DENIED: Refused = Refused::with(reason::POLICY_DENIED, Refusal::Prohibited);
+/// Said at once, so that a program tries its next address.
+const RETIRED: Refused = Refused::with(reason::FLOW_RETIRED, Refusal::Prohibited);
 
 impl Fabric {
     /// Lets the packet through, or says why not.
@@ -122,8 +124,13 @@ impl Fabric {
         match signal {
             // RFC 9293, section 3.5: both may open at once; a SYN that meets a SYN is an answer.
             Signal::Syn if flow.state == FlowState::SynSent => Ok(()),
+            // A new connection between the ports of one that has ended.
+            Signal::Syn if flow.state == FlowState::Closing && self.snapshot.is_closed(key) => Err(RETIRED),
             Signal::Syn | Signal::Request => {
                 if !flow.opened.has(direction) {
+                    if self.snapshot.is_closed(key) {
+                        return Err(RETIRED);
+                    }
                     if !self.allows(key) {
                         return Err(DENIED);
                     }
@@ -159,6 +166,9 @@ impl Fabric {
         };
         if let Some(reason) = unknown {
             return Err(Refused::with(reason, Refusal::Prohibited));
+        }
+        if self.snapshot.is_closed(key) {
+            return Err(RETIRED);
         }
         if !self.allows(key) {
             return Err(DENIED);

@@ -84,9 +84,17 @@ pub struct Snapshot {
     services: Vec<Service>,
     prefixes64: Vec<Prefix64>,
     isatap: Vec<Ipv6Prefix>,
+    /// True where nothing new is opened, false where it still is in a larger prefix of the first kind.
+    closed: PrefixTable<bool>,
 }
 
 impl Snapshot {
+    /// True when no flow may be opened between these ends any more. Those that are open go on.
+    #[must_use]
+    pub fn is_closed(&self, key: &FlowKey) -> bool {
+        [key.src, key.dst].iter().any(|end| self.closed.longest(*end) == Some(&true))
+    }
+
     /// The IPv4 address inside `address`: of a NAT64 prefix, or of an ISATAP identifier in an ISATAP prefix.
     #[must_use]
     pub fn embedded(&self, address: Ipv6Addr) -> Option<Ipv4Addr> {
@@ -134,6 +142,7 @@ pub struct SnapshotBuilder {
     services: Vec<Service>,
     prefixes64: Vec<Prefix64>,
     isatap: Vec<Ipv6Prefix>,
+    closed: Vec<(Ipv6Prefix, bool)>,
 }
 
 impl SnapshotBuilder {
@@ -192,6 +201,20 @@ impl SnapshotBuilder {
         self
     }
 
+    /// Lets nobody open a flow from or to `prefix` any more, whatever policy says; those that are open go on.
+    #[must_use]
+    pub fn close(mut self, prefix: Ipv6Prefix) -> Self {
+        self.closed.push((prefix, true));
+        self
+    }
+
+    /// Takes `prefix` out of a larger one that is closed.
+    #[must_use]
+    pub fn keep_open(mut self, prefix: Ipv6Prefix) -> Self {
+        self.closed.push((prefix, false));
+        self
+    }
+
     /// Checks everything and makes the snapshot.
     ///
     /// # Errors
@@ -218,6 +241,10 @@ impl SnapshotBuilder {
                 return Err(SnapshotFault::IdentityTwice(prefix));
             }
         }
+        let mut closed = PrefixTable::new();
+        for (prefix, is) in self.closed {
+            closed.insert(prefix, is);
+        }
         Ok(Snapshot {
             ports: self.ports,
             routes,
@@ -226,6 +253,7 @@ impl SnapshotBuilder {
             services: self.services,
             prefixes64: self.prefixes64,
             isatap: self.isatap,
+            closed,
         })
     }
 }

@@ -418,3 +418,34 @@ fn a_flow_is_shown_from_its_opener_with_what_crossed() {
     assert_eq!((flow.key.dst, flow.key.dst_port), (laptop(), 161));
     assert_eq!((flow.state, flow.sent, flow.received, flow.expires), (FlowState::Udp, 52, 104, at(302)));
 }
+
+#[test]
+fn where_nothing_new_is_opened_what_is_open_goes_on() {
+    let mut fabric = fabric();
+    let session = |src, dst, ports, flags| tcp(src, dst, ports, flags);
+    assert_eq!(send(&mut fabric, at(1), &session(helpdesk(), laptop(), PORTS, SYN)), Ok(LAPTOP));
+    assert_eq!(send(&mut fabric, at(1), &session(laptop(), helpdesk(), BACK, SYN | ACK)), Ok(ISATAP));
+    let kept = addr("fd00:2::5efe:10.6.8.21");
+    let closed = snapshot(Policy::standard())
+        .close("fd00:2::/64".parse().unwrap())
+        .keep_open("fd00:2::5efe:a06:815/128".parse().unwrap());
+    fabric.set_snapshot(Arc::new(closed.build().unwrap()));
+
+    // Both ways, in the epoch after.
+    assert_eq!(send(&mut fabric, at(2), &session(helpdesk(), laptop(), PORTS, ACK)), Ok(LAPTOP));
+    assert_eq!(send(&mut fabric, at(2), &session(laptop(), helpdesk(), BACK, ACK)), Ok(ISATAP));
+    // Nothing new, by whoever opens it, and at once.
+    let retired = Err((reason::FLOW_RETIRED, Some(Refusal::Prohibited)));
+    assert_eq!(ask(&mut fabric, at(2), &session(helpdesk(), laptop(), (5001, 22), SYN)), retired);
+    assert_eq!(ask(&mut fabric, at(2), &udp(laptop(), helpdesk(), (1, 2))), retired);
+    assert_eq!(ask(&mut fabric, at(2), &echo(helpdesk(), laptop(), ECHO_REQUEST, 7)), retired);
+    // Whoever is kept, and whoever has nothing to do with it, opens as before.
+    assert_eq!(send(&mut fabric, at(2), &session(kept, laptop(), PORTS, SYN)), Ok(LAPTOP));
+    assert_eq!(send(&mut fabric, at(2), &session(laptop(), files(), PORTS, SYN)), Ok(NAT64));
+    // The ports of a connection that has ended are no way in.
+    assert_eq!(send(&mut fabric, at(3), &session(helpdesk(), laptop(), PORTS, RST)), Ok(LAPTOP));
+    assert_eq!(ask(&mut fabric, at(3), &session(helpdesk(), laptop(), PORTS, SYN)), retired);
+
+    fabric.set_snapshot(Arc::new(snapshot(Policy::standard()).build().unwrap()));
+    assert_eq!(send(&mut fabric, at(4), &session(helpdesk(), laptop(), (5001, 22), SYN)), Ok(LAPTOP));
+}

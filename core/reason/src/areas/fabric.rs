@@ -21,4 +21,5 @@ reasons! {
     118 FLOW_ECHO_REPLY_UNKNOWN "flow-echo-reply-unknown" "ICMPv6 echo reply that answers no request";
     119 FLOW_FRAGMENT_OVERLAP "flow-fragment-overlap" "fragment that overlaps the first one of its datagram";
     120 FLOW_SOURCE_LIMIT "flow-source-limit" "the source has as many flows as one may have";
+    150 FLOW_RETIRED "flow-retired" "ISATAP is being retired: what is open goes on, nothing new is opened through it";
 }
