@@ -44,6 +44,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`router`] | who is served, the table of hosts, advertisements, withdrawal |
+//! | [`retire`] | taking ISATAP away: phases, evidence, what the router is told |
 //! | [`host`] | solicitation, what routers offer and until when, the choice of a router, reachability |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -53,6 +54,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod host;
+pub mod retire;
 pub mod router;
 
 mod keyed;
@@ -63,5 +65,7 @@ mod site;
 mod verdict;
 
 pub use host::{Host, HostConfig, HostEvent, RouterState, RouterView};
-pub use router::{AllowRule, HostState, HostView, RememberedHost, Router, RouterConfig, RouterEvent};
+pub use router::{
+    AllowRule, HostState, HostView, RememberedHost, RetiringHost, Router, RouterConfig, RouterEvent, Standing,
+};
 pub use verdict::{Inbound, Refused};

@@ -54,6 +54,11 @@ impl<T> Recent<T> {
         self.most = most.clamp(1, NONE as usize - 1);
     }
 
+    pub(crate) fn get(&self, v4: Ipv4Addr) -> Option<&T> {
+        let at = *self.by_address.get(&v4)?;
+        self.slots[at as usize].value.as_ref()
+    }
+
     pub(crate) fn get_mut(&mut self, v4: Ipv4Addr) -> Option<&mut T> {
         let at = *self.by_address.get(&v4)?;
         self.slots[at as usize].value.as_mut()

@@ -25,9 +25,11 @@ mod config;
 mod discovery;
 mod hosts;
 mod offers;
+mod retire;
 mod view;
 
 pub use config::{AllowRule, RouterConfig};
+pub use retire::{RetiringHost, Standing};
 pub use view::{HostState, HostView, RememberedHost, RouterEvent};
 
 use allow::Allowed;
@@ -50,6 +52,9 @@ pub struct Router {
     queue: Queue,
     announcement: Option<Announcement>,
     closing: bool,
+    /// While ISATAP is being retired: when hosts that keep something are told again.
+    renewal: Instant,
+    last_heard: Option<Instant>,
 }
 
 impl Router {
@@ -64,6 +69,8 @@ impl Router {
             queue: Queue::new(MOST_WAITING),
             announcement: None,
             closing: false,
+            renewal: Instant::ZERO,
+            last_heard: None,
             config: config.sorted(),
         }
     }
@@ -73,13 +80,16 @@ impl Router {
         self.site = Site::new(config.address, &config.own_addresses, &config.broadcasts);
         self.allowed.replace(&config);
         self.offers = Offers::new(&config);
+        let before = self.config.retire.is_on();
         self.config = config.sorted();
         let (allowed, offers, config) = (&self.allowed, &self.offers, &self.config);
         let somebody_loses = self.hosts.reconsider(config.most_hosts, |v4| {
             let rule = allowed.rule(v4).ok()?;
             Some((rule, offers.of(config, rule)))
         });
-        self.announce(now, if somebody_loses { announce::REPEATED } else { 1 });
+        self.give_back();
+        let repeat = somebody_loses || before || self.config.retire.is_on();
+        self.announce(now, if repeat { announce::REPEATED } else { 1 });
     }
 
     /// The link-local address of this router, in the form that its IPv4 address asks for.
@@ -121,6 +131,9 @@ impl Router {
         let ip = neighbour::read(packet)?;
         let (src, dst) = (ip.src(), ip.dst());
         let from_peer = self.config.is_peer(outer_src);
+        if !from_peer {
+            self.last_heard = Some(now);
+        }
         let form = self.verify_source(src, outer_src, from_peer)?;
         if let Some(kind) = Kind::of(&ip) {
             return self.discover(now, outer_src, from_peer, kind, &ip);
@@ -267,6 +280,7 @@ impl Router {
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.hosts.expire(now, self.offers.memory());
+        self.renew(now);
         self.continue_announcement(now);
     }
 
@@ -274,7 +288,7 @@ impl Router {
     #[must_use]
     pub fn next_timeout(&self) -> Instant {
         let announcement = self.announcement.as_ref().map_or(Instant::NEVER, |a| a.due);
-        announcement.min(self.hosts.next_expiry(self.offers.memory()))
+        announcement.min(self.hosts.next_expiry(self.offers.memory())).min(self.next_renewal())
     }
 
     fn is_on_link(&self, address: Ipv6Addr) -> bool {

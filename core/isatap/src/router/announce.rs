@@ -13,6 +13,7 @@ use sixgate_wire::addr::isatap;
 use super::Router;
 use super::hosts::Host;
 use super::offers;
+use super::retire::Withdrawn;
 use super::view::RememberedHost;
 use crate::queue::{Message, Outgoing};
 
@@ -47,6 +48,8 @@ impl Router {
             let Some(host) = self.hosts.admit(now, v4, rule, offer, Some(remembered.form)) else {
                 continue;
             };
+            // Flows do not outlive a run, so this host has none.
+            host.withdrawn = (!self.config.retire.keeps(v4)).then_some(Withdrawn::LONG_AGO);
             host.ours = remembered.router_form;
             host.first_rs = remembered.first_rs;
             host.last_rs = remembered.last_rs;
@@ -104,13 +107,18 @@ impl Router {
         let Some((v4, host)) = self.hosts.served.at(position) else {
             return false;
         };
-        let leaves = self.closing || host.rule.is_none();
-        let lease = if leaves {
-            Arc::new(offers::withdrawal(host.advertised()))
-        } else {
-            Arc::clone(host.advertised())
-        };
+        let served = host.rule.is_some();
+        // A host that has nothing any more hears it three times. Each further time would look like something new.
+        if served && host.withdrawn.is_some_and(|w| w.told >= REPEATED) {
+            return false;
+        }
+        let leaves = !served || self.closing && host.withdrawn.is_none();
+        let lease =
+            if leaves { Arc::new(offers::withdrawal(host.advertised())) } else { self.offered(now, host) };
         let queued = self.queue.push(self.unsolicited(v4, host, Message::Advertise(lease)));
+        if let Some(withdrawn) = self.hosts.served_mut(v4).and_then(|host| host.withdrawn.as_mut()) {
+            withdrawn.told += u8::from(queued);
+        }
         if last && !self.closing {
             if leaves {
                 self.hosts.dismiss(now, v4, self.allowed.rule(v4).err().unwrap_or(ISATAP_HOST_NOT_ALLOWED));

@@ -7,6 +7,8 @@ use core::net::Ipv4Addr;
 use sixgate_wire::addr::Ipv4Prefix;
 use sixgate_wire::lease::Lease;
 
+use crate::retire::Retire;
+
 /// The configuration of a router.
 #[derive(Clone, Debug)]
 pub struct RouterConfig {
@@ -31,6 +33,8 @@ pub struct RouterConfig {
     pub deny: Vec<Ipv4Prefix>,
     /// Size of the table of hosts.
     pub most_hosts: usize,
+    /// What is being taken away; nothing by default.
+    pub retire: Retire,
 }
 
 /// Hosts that are served.
@@ -49,9 +53,10 @@ pub struct AllowRule {
 }
 
 impl RouterConfig {
-    /// Peers in order, so that one is found without a walk.
+    /// Peers and hosts in use in order, so that one is found without a walk.
     pub(super) fn sorted(mut self) -> Self {
         self.peers.sort_unstable();
+        self.retire.in_use.sort_unstable();
         self
     }
 

@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 
 use sixgate_reason::{
     ISATAP_HOST_NOT_ALLOWED, ISATAP_HOST_TABLE_FULL, ISATAP_ND_INVALID, ISATAP_RA_NOT_FROM_ROUTER,
-    ISATAP_RS_INVALID, ISATAP_RS_LIMITED, QUEUE_FULL, Reason,
+    ISATAP_RETIRED, ISATAP_RS_INVALID, ISATAP_RS_LIMITED, QUEUE_FULL, Reason,
 };
 use sixgate_time::Instant;
 use sixgate_wire::addr::isatap;
@@ -50,6 +50,10 @@ impl Router {
         let rule = allowed.inspect_err(|reason| self.hosts.refuse(now, from, *reason, true))?;
         let offer = self.offers.of(&self.config, rule);
         if self.hosts.served_mut(from).is_none() {
+            if !self.config.retire.keeps(from) {
+                self.hosts.refuse(now, from, ISATAP_RETIRED, true);
+                return Err(ISATAP_RETIRED);
+            }
             if !self.hosts.take_shared(now) {
                 return Err(ISATAP_RS_LIMITED);
             }
@@ -62,11 +66,9 @@ impl Router {
         {
             return Err(ISATAP_RS_LIMITED);
         }
-        let mut lease = Arc::clone(offer);
         if let Some(host) = self.hosts.served_mut(from) {
             host.rule = Some(rule);
             host.offer = Arc::clone(offer);
-            lease = Arc::clone(host.advertised());
             host.forms.extend(Some(theirs));
             (host.theirs, host.ours) = (theirs, ours);
             host.first_rs = host.first_rs.or(Some(now));
@@ -74,6 +76,7 @@ impl Router {
             host.renewed = now;
             self.hosts.served.touch(from);
         }
+        let lease = self.answer(now, from)?;
         // Answered from the address that it asked, to the address that it used.
         self.send(Outgoing { to: from, src: ip.dst(), dst: ip.src(), message: Message::Advertise(lease) })
     }

@@ -10,6 +10,7 @@ use sixgate_wire::addr::isatap::{self, Form};
 use sixgate_wire::lease::Lease;
 
 use super::offers::Exchanges;
+use super::retire::Withdrawn;
 use super::view::RouterEvent;
 use crate::keyed::Keyed;
 use crate::recent::Recent;
@@ -63,6 +64,10 @@ pub(super) struct Host {
     /// When it was last heard in a way that renews its entry.
     pub(super) renewed: Instant,
     pub(super) messages: TokenBucket,
+    /// Flows from or to it when they were last counted, which is done while ISATAP is being retired.
+    pub(super) open: u32,
+    /// There is nothing for it any more, because ISATAP is being retired.
+    pub(super) withdrawn: Option<Withdrawn>,
     pub(super) rx_packets: u64,
     pub(super) rx_bytes: u64,
     pub(super) tx_packets: u64,
@@ -157,6 +162,8 @@ impl Hosts {
             last_rs: None,
             renewed: now,
             messages: PER_HOST,
+            open: 0,
+            withdrawn: None,
             rx_packets: 0,
             rx_bytes: 0,
             tx_packets: 0,

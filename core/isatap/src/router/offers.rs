@@ -85,9 +85,23 @@ pub(super) fn withdrawal(lease: &Lease) -> Lease {
     exchange(lease, &nothing)
 }
 
+/// `lease` for what is open already: routes as they are, and addresses that nothing new begins from (RFC 4862, section
+/// 5.5.4), valid no longer than `most` seconds.
+pub(super) fn deprecated(lease: &Lease, most: u32) -> Lease {
+    let mut old = lease.clone();
+    for prefix in &mut old.prefixes {
+        prefix.preferred = 0;
+        prefix.valid = prefix.valid.min(most);
+    }
+    old
+}
+
+/// RFC 4862, section 5.5.3 (e): no host believes that an address ends sooner than in two hours.
+pub(super) const TWO_HOURS: u32 = 7200;
+
 /// RFC 4862, section 5.5.3 (e): a host does not believe a valid lifetime below two hours, so addresses are only deprecated.
 fn withdrawn_prefix(prefix: &LeasedPrefix) -> LeasedPrefix {
-    LeasedPrefix { preferred: 0, valid: prefix.valid.min(7200), ..*prefix }
+    LeasedPrefix { preferred: 0, valid: prefix.valid.min(TWO_HOURS), ..*prefix }
 }
 
 /// The exchanges of one change of the configuration: hosts that had the same and get the same share one value.

@@ -9,6 +9,7 @@ use sixgate_wire::nd::{self, NdFault};
 use sixgate_wire::{ipv6, protocol};
 
 use super::*;
+use crate::retire::Retire;
 
 mod offers;
 
@@ -53,6 +54,7 @@ fn config() -> RouterConfig {
         }],
         deny: vec![],
         most_hosts: 1000,
+        retire: Retire::default(),
     }
 }
 

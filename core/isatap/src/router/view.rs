@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use sixgate_reason::Reason;
+use sixgate_reason::{ISATAP_RETIRED, Reason};
 use sixgate_time::Instant;
 use sixgate_wire::addr::isatap::{self, Form};
 
@@ -145,14 +145,23 @@ impl Router {
         let prefix = host.offer.prefixes.first();
         HostView {
             ipv4,
-            address: prefix.map(|p| isatap::address(p.prefix.address(), host.theirs, ipv4)),
+            address: prefix
+                .filter(|_| host.withdrawn.is_none())
+                .map(|p| isatap::address(p.prefix.address(), host.theirs, ipv4)),
             name: rule.and_then(|r| r.name.clone()),
             rule: rule.map(|r| r.rule.clone()),
             origin: rule.map(|r| r.origin.clone()),
             first_rs: host.first_rs,
             last_rs: host.last_rs,
-            state: if rule.is_some() { HostState::Served } else { HostState::Leaving },
-            reason: if rule.is_some() { None } else { self.allowed.rule(ipv4).err() },
+            state: match rule {
+                None => HostState::Leaving,
+                Some(_) if host.withdrawn.is_some() => HostState::Refused,
+                Some(_) => HostState::Served,
+            },
+            reason: match rule {
+                None => self.allowed.rule(ipv4).err(),
+                Some(_) => host.withdrawn.map(|_| ISATAP_RETIRED),
+            },
             rx_bytes: host.rx_bytes,
             tx_bytes: host.tx_bytes,
             rx_packets: host.rx_packets,

@@ -33,4 +33,5 @@ reasons! {
     229 ISATAP_NOT_FOR_US "isatap-not-for-us" "packet to an address that this host does not have";
     230 ISATAP_HOST_DENIED "isatap-host-denied" "host was denied ISATAP at runtime, whatever the file says";
     231 ISATAP_PREFIX_NOT_OF_HOST "isatap-prefix-not-of-host" "address lies in an ISATAP prefix that the host's rule does not give";
+    250 ISATAP_RETIRED "isatap-retired" "ISATAP is being retired: this host gets no answer any more";
 }

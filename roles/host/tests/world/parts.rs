@@ -75,6 +75,7 @@ fn router() {
         allow: vec![allow],
         deny: vec![],
         most_hosts: 100,
+        retire: sixgate_isatap::retire::Retire::default(),
     };
     let mut router = Router::new(config, [1; 32]);
     let mut poller = Poller::new(4).unwrap();
