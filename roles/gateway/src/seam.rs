@@ -12,6 +12,7 @@ use sixgate_iphttps::session::SessionConfig;
 use sixgate_isatap::{HostView, RememberedHost, RouterConfig};
 use sixgate_nat64::{BibView, PoolView, SessionView};
 use sixgate_reason::{Counters, Reason};
+use sixgate_time::{Duration, Instant};
 use sixgate_wire::addr::Ipv6Prefix;
 use tokio::sync::oneshot;
 
@@ -61,7 +62,7 @@ pub(crate) enum Question {
     Bib(oneshot::Sender<Vec<BibView>>),
     Sessions(oneshot::Sender<Vec<SessionView>>),
     Pools(oneshot::Sender<Vec<PoolView>>),
-    Flows(oneshot::Sender<usize>),
+    Counts(oneshot::Sender<Counts>),
     /// What is to be kept of the ISATAP hosts, at this moment.
     IsatapMemory(oneshot::Sender<Vec<RememberedHost>>),
     /// The open flows one of whose ends is in a prefix.
@@ -77,7 +78,22 @@ pub(crate) struct ClientView {
     pub(crate) since: i64,
     pub(crate) rx_bytes: u64,
     pub(crate) tx_bytes: u64,
-    pub(crate) congestion: String,
+    /// Round trip of the outer connection.
+    pub(crate) rtt: Option<Duration>,
+    /// When it was last heard.
+    pub(crate) last: Option<Instant>,
+}
+
+/// How many of everything there are: what an overview needs, without the lists.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) clients: usize,
+    /// Clients whose outer connection is controlled by BBR.
+    pub(crate) with_bbr: usize,
+    pub(crate) hosts_served: usize,
+    pub(crate) hosts_refused: usize,
+    pub(crate) nat64_sessions: usize,
+    pub(crate) flows: usize,
 }
 
 /// What the packet plane tells control.

@@ -121,6 +121,12 @@ impl Router {
         self.hosts.served.len()
     }
 
+    /// How many hosts are listed as refused.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.hosts.refused.len()
+    }
+
     /// What to keep for [`Router::remember`], by IPv4 address.
     #[must_use]
     pub fn memory_of_hosts(&self) -> Vec<RememberedHost> {

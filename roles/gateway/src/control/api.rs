@@ -10,7 +10,6 @@ use serde::de::DeserializeOwned;
 use sixgate_api::{self as api, Document, path};
 use sixgate_io_control::{Handler, Method, Request, Response};
 use sixgate_io_link::clock;
-use sixgate_isatap::HostState;
 use sixgate_time::Instant;
 
 use super::Control;
@@ -94,7 +93,7 @@ impl Api {
 
     async fn who(&self) -> api::Who {
         let clients = self.0.net.ask(Question::Clients).await.unwrap_or_default();
-        let hosts = self.0.net.ask(Question::IsatapHosts).await.unwrap_or_default();
+        let counts = self.0.net.ask(Question::Counts).await.unwrap_or_default();
         let mut clients: Vec<api::Client> = clients
             .into_iter()
             .filter_map(|c| {
@@ -108,11 +107,11 @@ impl Api {
                     via: "ip-https".to_owned(),
                     from: c.from.ip(),
                     from_port: c.from.port(),
-                    rtt_us: None,
+                    rtt_us: c.rtt.and_then(|rtt| u64::try_from(rtt.as_micros()).ok()),
                     since: Timestamp::from_second(c.since).unwrap_or(Timestamp::UNIX_EPOCH),
                     rx_bytes: c.rx_bytes,
                     tx_bytes: c.tx_bytes,
-                    last: None,
+                    last: c.last.map(wall),
                 })
             })
             .collect();
@@ -120,7 +119,7 @@ impl Api {
         api::Who {
             clients,
             enrolled: self.0.door.as_ref().map_or(0, |door| door.enrolled()),
-            isatap_hosts: hosts.iter().filter(|h| h.state == HostState::Served).count() as u64,
+            isatap_hosts: counts.hosts_served as u64,
         }
     }
 

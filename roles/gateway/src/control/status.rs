@@ -8,24 +8,18 @@ use crate::seam::Question;
 impl Control {
     /// How the gateway is.
     pub(crate) async fn status(&self) -> Status {
-        let clients = self.net.ask(Question::Clients).await.unwrap_or_default();
-        let hosts = self.net.ask(Question::IsatapHosts).await.unwrap_or_default();
-        let sessions = self.net.ask(Question::Sessions).await.unwrap_or_default().len();
-        let flows = self.net.ask(Question::Flows).await.unwrap_or_default();
-        let served = hosts.iter().filter(|h| h.state == sixgate_isatap::HostState::Served).count();
-        let refused = hosts.len() - served;
+        let counts = self.net.ask(Question::Counts).await.unwrap_or_default();
         let config = match self.site.lock() {
             Ok(site) => site.config.clone(),
             Err(poisoned) => poisoned.into_inner().config.clone(),
         };
-        let bbr = clients.iter().filter(|c| c.congestion == "bbr").count();
         let listen: Vec<String> =
             config.ip_https.iter().flat_map(|t| &t.listen).map(ToString::to_string).collect();
         let mut components = vec![
             self.component(
                 "ip-https",
                 (!listen.is_empty()).then(|| {
-                    let n = clients.len();
+                    let (n, bbr) = (counts.clients, counts.with_bbr);
                     format!(
                         "{}, {n} client{}, {bbr} with BBR",
                         listen.join(", "),
@@ -40,12 +34,15 @@ impl Control {
                     format!("upstream {}", upstream.join(", "))
                 }),
             ),
-            self.component("nat64", config.nat64.as_ref().map(|_| format!("{sessions} sessions"))),
+            self.component(
+                "nat64",
+                config.nat64.as_ref().map(|_| format!("{} sessions", counts.nat64_sessions)),
+            ),
             self.component(
                 "isatap",
                 config.isatap.as_ref().map(|i| {
                     let name = i.name.as_ref().map(|n| format!("{n}, ")).unwrap_or_default();
-                    format!("{name}{served} hosts served, {refused} refused")
+                    format!("{name}{} hosts served, {} refused", counts.hosts_served, counts.hosts_refused)
                 }),
             ),
             self.names_component(
@@ -53,7 +50,7 @@ impl Control {
             ),
         ];
         if config.policy.is_some() {
-            components.push(self.component("policy", Some(format!("{flows} flows"))));
+            components.push(self.component("policy", Some(format!("{} flows", counts.flows))));
         }
         Status::Gateway(GatewayStatus {
             name: host_name(),

@@ -2,7 +2,7 @@
 
 use sixgate_fabric::FlowView;
 
-use crate::seam::Question;
+use crate::seam::{Counts, Question};
 
 use super::worker::Worker;
 
@@ -32,8 +32,8 @@ impl Worker {
                 let pools = self.nat64.as_ref().map(|nat64| nat64.engine.pools().collect());
                 let _ = to.send(pools.unwrap_or_default());
             }
-            Question::Flows(to) => {
-                let _ = to.send(self.fabric.flow_count());
+            Question::Counts(to) => {
+                let _ = to.send(self.counts());
             }
             Question::IsatapMemory(to) => {
                 let hosts = self.isatap.as_ref().map(|link| link.router.memory_of_hosts());
@@ -44,6 +44,18 @@ impl Worker {
                     |flow: &FlowView| within.contains(flow.key.src) || within.contains(flow.key.dst);
                 let _ = to.send(self.fabric.flows().filter(of_them).collect());
             }
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        let router = self.isatap.as_ref().map(|link| &link.router);
+        Counts {
+            clients: self.clients.len(),
+            with_bbr: self.clients.iter().filter(|client| client.congestion == "bbr").count(),
+            hosts_served: router.map_or(0, sixgate_isatap::Router::served),
+            hosts_refused: router.map_or(0, sixgate_isatap::Router::refused),
+            nat64_sessions: self.nat64.as_ref().map_or(0, |nat64| nat64.engine.session_count()),
+            flows: self.fabric.flow_count(),
         }
     }
 }

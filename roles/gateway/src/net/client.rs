@@ -1,12 +1,14 @@
 //! Sessions of clients: a stream of packets each, owned by this worker.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 
 use sixgate_fabric::Identity;
-use sixgate_io_tls::Stream;
+use sixgate_io_tls::{Stream, tuning};
 use sixgate_iphttps::session::Session;
 use sixgate_reason::Reason;
+use sixgate_time::Instant;
 use sixgate_wire::Packet;
 use sixgate_wire::offload::Segments;
 
@@ -26,6 +28,8 @@ pub(crate) struct Client {
     pub(crate) identity: Identity,
     pub(crate) rx_bytes: u64,
     pub(crate) tx_bytes: u64,
+    /// When it was last heard.
+    pub(crate) last: Option<Instant>,
     /// True while the poller also watches for room to write.
     pub(crate) watches_room: bool,
 }
@@ -65,7 +69,8 @@ impl Client {
             since: self.since,
             rx_bytes: self.rx_bytes,
             tx_bytes: self.tx_bytes,
-            congestion: self.congestion.clone(),
+            rtt: tuning::round_trip(&self.stream),
+            last: self.last,
         }
     }
 }
@@ -73,19 +78,28 @@ impl Client {
 /// All sessions of a worker, by a number that stays theirs while they live.
 #[derive(Default)]
 pub(crate) struct Clients {
-    slots: Vec<Option<Box<Client>>>,
+    slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Names are chosen by whoever makes tokens, not by clients, and the hash is keyed all the same.
+    by_name: HashMap<String, u32>,
     /// The session that is being worked on and is therefore not in its slot.
     busy: Option<u32>,
-    /// Sessions with something to write.
+    /// Sessions with something to write, each once.
     dirty: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Slot {
+    client: Option<Box<Client>>,
+    /// It is in the list of those with something to write.
+    dirty: bool,
 }
 
 impl Clients {
     /// A number for a new session.
     pub(crate) fn reserve(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
+            self.slots.push(Slot::default());
             // A worker runs out of descriptors long before.
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         })
@@ -95,25 +109,30 @@ impl Clients {
     pub(crate) fn put(&mut self, n: u32, client: Box<Client>) {
         if self.busy == Some(n) {
             self.busy = None;
+        } else {
+            self.by_name.insert(client.name.clone(), n);
         }
-        self.slots[n as usize] = Some(client);
+        self.slots[n as usize].client = Some(client);
     }
 
     /// Takes a session out to work on it; packets for it meanwhile are told by [`Clients::is_busy`].
     pub(crate) fn take(&mut self, n: u32) -> Option<Box<Client>> {
-        let client = self.slots.get_mut(n as usize)?.take();
+        let client = self.slots.get_mut(n as usize)?.client.take();
         if client.is_some() {
             self.busy = Some(n);
         }
         client
     }
 
-    /// Gives back the number of a session that is gone.
-    pub(crate) fn release(&mut self, n: u32) {
+    /// Gives back the number of the session `name`, which is gone.
+    pub(crate) fn release(&mut self, n: u32, name: &str) {
         if self.busy == Some(n) {
             self.busy = None;
         }
-        self.slots[n as usize] = None;
+        if self.by_name.get(name) == Some(&n) {
+            self.by_name.remove(name);
+        }
+        self.slots[n as usize].client = None;
         self.free.push(n);
     }
 
@@ -122,33 +141,41 @@ impl Clients {
     }
 
     pub(crate) fn get_mut(&mut self, n: u32) -> Option<&mut Client> {
-        self.slots.get_mut(n as usize)?.as_deref_mut()
+        self.slots.get_mut(n as usize)?.client.as_deref_mut()
     }
 
     /// The session of the client with this name.
     pub(crate) fn find(&self, name: &str) -> Option<u32> {
-        let at = self.slots.iter().position(|s| s.as_ref().is_some_and(|c| c.name == name))?;
-        u32::try_from(at).ok()
+        self.by_name.get(name).copied()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_name.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.slots.iter().flatten().map(|c| &**c)
+        self.slots.iter().filter_map(|slot| slot.client.as_deref())
     }
 
     /// Every number in use.
     pub(crate) fn numbers(&self) -> Vec<u32> {
-        (0..).zip(&self.slots).filter(|(_, s)| s.is_some()).map(|(n, _)| n).collect()
+        (0..).zip(&self.slots).filter(|(_, s)| s.client.is_some()).map(|(n, _)| n).collect()
     }
 
     /// Remembers that a session has something to write.
     pub(crate) fn mark(&mut self, n: u32) {
-        if !self.dirty.contains(&n) {
+        let Some(slot) = self.slots.get_mut(n as usize) else { return };
+        if !slot.dirty {
+            slot.dirty = true;
             self.dirty.push(n);
         }
     }
 
     /// One session with something to write.
     pub(crate) fn next_dirty(&mut self) -> Option<u32> {
-        self.dirty.pop()
+        let n = self.dirty.pop()?;
+        self.slots[n as usize].dirty = false;
+        Some(n)
     }
 }

@@ -37,6 +37,7 @@ impl Worker {
             identity: admission.identity,
             rx_bytes: 0,
             tx_bytes: 0,
+            last: None,
             watches_room: false,
         });
         let added = self.fabric.add_port(way.id(), port).is_ok()
@@ -44,7 +45,7 @@ impl Worker {
         if !added {
             tracing::warn!(client = client.name, "no room for the session: out of descriptors");
             self.fabric.remove_port(way.id());
-            self.clients.release(n);
+            self.clients.release(n, &client.name);
             return;
         }
         for address in client.session.addresses() {
@@ -87,13 +88,14 @@ impl Worker {
     /// Cuts the stream into packets, checks them, merges them, forwards them.
     fn drain_stream(&mut self, n: u32, client: &mut Client) -> Result<(), Reason> {
         let Some(mut coalescer) = self.coalescer.take() else { return Ok(()) };
-        let Client { stream, session, name, rx_bytes, identity, .. } = client;
+        let Client { stream, session, name, rx_bytes, last, identity, .. } = client;
         let mut packets = Packets::new(stream.plaintext());
         let mut result = Ok(());
         for packet in packets.by_ref() {
             match packet {
                 Ok(octets) => {
                     *rx_bytes += octets.len() as u64;
+                    *last = Some(self.now);
                     coalescer.push(octets, &mut |p| self.accept_client(n, session, name, *identity, p));
                 }
                 Err(_) => result = Err(sixgate_reason::IPHTTPS_BAD_FRAMING),
@@ -162,7 +164,7 @@ impl Worker {
         self.fabric.remove_port(Way::Client(n).id());
         // Closing the descriptor takes it out of the poller as well; this only keeps the two in step.
         let _ = self.poller.remove(&client.stream);
-        self.clients.release(n);
+        self.clients.release(n, &client.name);
         let name = client.name.clone();
         client.stream.close();
         let _ = self.outbox.send(ToControl::Down { name, reason });
