@@ -294,9 +294,9 @@ fn who_counters_and_hosts_are_tables() {
     );
     assert_eq!(
         fake.text(&["isatap", "hosts"]),
-        "host         IPv4       ISATAP address                     by        first seen  last RS  in/out   state\n\
-         helpdesk-01  10.6.8.20  fd6a:7e00:cafe:2:0:5efe:10.6.8.20  helpdesk  100 s       12 s     10 / 20  served\n\
-         (unknown)    10.6.8.77  -                                  -         100 s       12 s     10 / 20  refused: isatap-host-not-allowed\n\
+        "host         IPv4       ISATAP address                     by                       first seen  last RS  flows out 30 d  last flow  in/out   state\n\
+         helpdesk-01  10.6.8.20  fd6a:7e00:cafe:2:0:5efe:10.6.8.20  helpdesk                 100 s       12 s     3               5 s        10 / 20  served\n\
+         (unknown)    10.6.8.77  -                                  isatap-host-not-allowed  100 s       12 s     -               -          -        refused 4 times\n\
          1 served, 1 refused\n"
     );
     assert_eq!(

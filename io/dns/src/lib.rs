@@ -5,6 +5,7 @@
 //! | [`server`] | UDP and TCP loops in front of a [`Handler`](server::Handler), with access list and limits |
 //! | [`upstream`] | one question to several servers, over UDP and, where it must be, TCP; forwarding by suffix |
 //! | [`resolve`] | addresses of a name, for the ISATAP host and the client |
+//! | [`reverse`] | the name of an address, for lists |
 //! | [`resolv_conf`] | what the system asks |
 //! | [`update`] | RFC 2136 with TSIG |
 //!
@@ -13,6 +14,7 @@
 mod random;
 pub mod resolv_conf;
 pub mod resolve;
+pub mod reverse;
 pub mod server;
 pub mod update;
 pub mod upstream;

@@ -29,10 +29,22 @@ pub(super) fn intranet(lab: &Lab, key: &str) -> Result<(), LabError> {
         ],
     );
     let dynamic = zone("ns.corp.example.", &[]);
+    let addresses = zone(
+        "ns.corp.example.",
+        &[
+            ("1.0", "PTR gateway.corp.example."),
+            ("30.0", "PTR files.corp.example."),
+            ("53.0", "PTR dns.corp.example."),
+            ("254.0", "PTR router.corp.example."),
+            ("20.8", "PTR helpdesk-01.corp.example."),
+            ("30.8", "PTR bystander-01.corp.example."),
+        ],
+    );
     let mut config = options(&["forward only;", "forwarders { 203.0.113.80; };", "recursion yes;"]);
     config.push_str(key);
     for (name, file, update) in [
         ("corp.example", "corp", false),
+        ("6.10.in-addr.arpa", "addresses", false),
         ("clients.corp.example", "clients", true),
         ("1.0.0.0.e.f.a.c.0.0.e.7.a.6.d.f.ip6.arpa", "reverse", true),
     ] {
@@ -43,6 +55,7 @@ pub(super) fn intranet(lab: &Lab, key: &str) -> Result<(), LabError> {
         );
     }
     lab.write("dns", "/var/lib/bind/corp.zone", &corp, false)?;
+    lab.write("dns", "/var/lib/bind/addresses.zone", &addresses, false)?;
     lab.write("dns", "/var/lib/bind/clients.zone", &dynamic, false)?;
     lab.write("dns", "/var/lib/bind/reverse.zone", &dynamic, false)?;
     start(lab, "dns", &config, "files.corp.example")

@@ -11,6 +11,7 @@ mod listen;
 pub(crate) mod nat64;
 mod net;
 mod policy;
+mod ptr;
 mod reload;
 mod site;
 mod status;
@@ -35,6 +36,7 @@ use crate::names::{Names, NamesConfig};
 use crate::seam::ToControl;
 use door::Door;
 use ledger::Ledger;
+use ptr::HostNames;
 
 /// Name of the file of tokens and clients in the state directory.
 const STORE: &str = "gateway.redb";
@@ -50,6 +52,8 @@ pub(crate) struct Control {
     pub(crate) store: Arc<Store>,
     /// The ISATAP hosts of the last weeks; never held across an await.
     pub(crate) ledger: Mutex<Ledger>,
+    /// What DNS says of the addresses of hosts.
+    pub(crate) host_names: HostNames,
     pub(crate) since: Timestamp,
 }
 
@@ -106,6 +110,7 @@ async fn serve(
         names,
         store,
         ledger: Mutex::default(),
+        host_names: HostNames::default(),
         since: Timestamp::now(),
     });
 

@@ -15,7 +15,7 @@ pub struct IsatapHosts {
 /// A host that sent a router solicitation.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct IsatapHost {
-    /// As the rule names it, where it does.
+    /// As the rule or the directory names it, else as DNS does.
     pub name: Option<String>,
     /// The outer address.
     pub ipv4: Ipv4Addr,

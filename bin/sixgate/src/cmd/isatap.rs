@@ -16,15 +16,14 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand, Debug)]
 enum What {
-    /// Hosts that asked this router, served or refused
-    Hosts,
+    Hosts(hosts::Hosts),
     Join(join::Join),
     Leave(join::Leave),
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
     match &args.what {
-        What::Hosts => hosts::run(context),
+        What::Hosts(args) => hosts::run(args, context),
         What::Join(args) => join::join(args, context),
         What::Leave(args) => join::leave(args, context),
     }

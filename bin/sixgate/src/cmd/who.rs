@@ -1,20 +1,23 @@
 //! `sixgate who`
 
-use serde_json::Value;
-use sixgate_api::{Client, Who, path};
+use serde_json::{Value, json};
+use sixgate_api::{Client, Document, Flow, Flows, Nat64Sessions, Session, Who, path};
 use sixgate_io_control::Method;
 
 use super::{call, show};
 use crate::cli::Context;
 use crate::exit::{Exit, Trouble};
-use crate::print::{Table, ago, octets};
+use crate::print::{Table, ago, dotted, octets};
 
 /// Which clients are connected to this gateway
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example: sixgate who")]
+#[command(after_help = "Examples:\n  sixgate who\n  sixgate who laptop-01 --flows")]
 pub(crate) struct Args {
     /// Only this client
     name: Option<String>,
+    /// What it has open with whom
+    #[arg(long, requires = "name")]
+    flows: bool,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
@@ -26,6 +29,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
         if clients.is_empty() {
             return Err(Trouble::failed("no-such-client", format!("{name} is not connected")));
         }
+    }
+    if args.flows {
+        return flows(answer, context);
     }
     show(context, answer, print)
 }
@@ -53,9 +59,84 @@ fn row(client: &Client) -> [String; 9] {
         client.address.to_string(),
         client.via.clone(),
         client.from.to_string(),
-        client.rtt_us.map_or_else(dash, |us| format!("{:.1} ms", us as f64 / 1000.0)),
+        client.rtt_us.map_or_else(dash, milliseconds),
         ago(Some(client.since)),
         format!("{} / {}", octets(client.rx_bytes), octets(client.tx_bytes)),
         client.last.map_or_else(dash, |t| format!("{} ago", ago(Some(t)))),
     ]
+}
+
+fn milliseconds(us: u64) -> String {
+    format!("{:.1} ms", us as f64 / 1000.0)
+}
+
+/// The client with its open flows; what NAT64 made of one stands beside it.
+fn flows(mut answer: Value, context: &Context) -> Result<Exit, Trouble> {
+    let address = answer["clients"][0]["address"].clone();
+    let flows = call(context, Method::Post, path::FLOWS, &json!({"within": address}))?;
+    let sessions = call(context, Method::Get, path::NAT64_SESSIONS, &Value::Null)?;
+    if context.out.json {
+        answer["flows"] = flows["flows"].clone();
+        answer["nat64"] = match sessions["sessions"].as_array() {
+            Some(all) => all.iter().filter(|s| is_of(s, &address)).cloned().collect(),
+            None => Value::Null,
+        };
+        context.out.document(&answer);
+        return Ok(Exit::Good);
+    }
+    let who: Who = understood(answer)?;
+    let (flows, sessions): (Flows, Nat64Sessions) = (understood(flows)?, understood(sessions)?);
+    let mut text = String::new();
+    for client in &who.clients {
+        text.push_str(&headline(client));
+        let mut table = Table::new("  ", &["", "with", "what", "in/out", "state", "nat64"]);
+        for flow in &flows.flows {
+            table.row(flow_row(client, flow, &sessions.sessions));
+        }
+        text.push_str(&table.render());
+    }
+    context.out.text(&format!("{text}{} flows\n", flows.flows.len()));
+    Ok(Exit::Good)
+}
+
+fn is_of(session: &Value, address: &Value) -> bool {
+    let inside = session["inside"].as_str().and_then(|text| text.parse::<std::net::SocketAddrV6>().ok());
+    inside.is_some_and(|end| address.as_str() == Some(end.ip().to_string().as_str()))
+}
+
+fn headline(client: &Client) -> String {
+    let user = client.user.as_ref().map(|user| format!(" ({user})")).unwrap_or_default();
+    let rtt = client.rtt_us.map(|us| format!(" · rtt {}", milliseconds(us))).unwrap_or_default();
+    let since = ago(Some(client.since));
+    format!("{}{user} · {} from {} · since {since}{rtt}\n", client.name, client.via, client.from)
+}
+
+/// Octets in and out are the client's, as in the list of clients.
+fn flow_row(client: &Client, flow: &Flow, sessions: &[Session]) -> [String; 6] {
+    let outwards = *flow.source.ip() == client.address;
+    let other = if outwards { &flow.destination } else { &flow.source };
+    let session = sessions.iter().find(|s| {
+        let (inside, far) = (flow.source, flow.destination.ip().to_bits() as u32);
+        outwards && s.proto == flow.proto && s.inside == inside && s.peer.ip().to_bits() == far
+    });
+    let (from, to) = if outwards { (flow.sent, flow.received) } else { (flow.received, flow.sent) };
+    let has_ports = flow.proto == "tcp" || flow.proto == "udp";
+    [
+        if outwards { "->" } else { "<-" }.to_owned(),
+        session.map_or_else(|| dotted(*other.ip(), false), |s| s.peer.ip().to_string()),
+        if has_ports { format!("{}/{}", flow.proto, flow.destination.port()) } else { flow.proto.clone() },
+        format!("{} / {}", octets(from), octets(to)),
+        flow.state.clone(),
+        session.map_or_else(String::new, |s| s.outside.to_string()),
+    ]
+}
+
+fn understood<T: serde::de::DeserializeOwned>(answer: Value) -> Result<T, Trouble> {
+    let document: Result<Document<T>, _> = serde_json::from_value(answer);
+    document.map(|d| d.body).map_err(|e| {
+        Trouble::failed(
+            "answer",
+            format!("the daemon's answer is not understood ({e}); is it of another version?"),
+        )
+    })
 }

@@ -52,9 +52,19 @@ impl Control {
         let views = self.net.ask(Question::IsatapHosts).await.unwrap_or_default();
         let memory = self.net.ask(Question::IsatapMemory).await.unwrap_or_default();
         self.keep_hosts(&memory, false);
+        let servers = match self.site.lock() {
+            Ok(site) => site.config.dns.as_ref().map(|d| d.upstream.clone()).unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let nameless = views.iter().filter(|view| view.name.is_none()).map(|view| view.ipv4);
+        let names = self.host_names.of(nameless, servers).await;
         let now = Timestamp::now().as_second();
         let Ok(ledger) = self.ledger.lock() else { return api::IsatapHosts::default() };
-        let hosts = views.into_iter().map(|view| line(view, &ledger, now)).collect();
+        let mut hosts: Vec<api::IsatapHost> =
+            views.into_iter().map(|view| line(view, &ledger, now)).collect();
+        for host in &mut hosts {
+            host.name = host.name.take().or_else(|| names.get(&host.ipv4).cloned());
+        }
         api::IsatapHosts { hosts }
     }
 
