@@ -146,6 +146,7 @@ fn status(daemon: Daemon) -> Status {
             name_servers: Vec::new(),
             mtu: Some(1280),
             rtt_us: Some(40_000),
+            certificate_until: None,
             congestion_control: Some("bbr".to_owned()),
             rx_bytes: 5,
             tx_bytes: 6,

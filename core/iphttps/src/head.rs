@@ -1,4 +1,4 @@
-//! Heads of the HTTP messages (MS-IPHTTPS, sections 3.1.5.1 and 3.2.5.1), of the tunnel and of enrolment.
+//! Heads of the HTTP messages (MS-IPHTTPS, sections 3.1.5.1 and 3.2.5.1), of the tunnel, of enrolment and of renewal.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -23,6 +23,11 @@ pub enum Request {
     Tunnel,
     /// Enrolment, with a body of so many octets.
     Enrol {
+        /// Content-Length.
+        length: u64,
+    },
+    /// Another certificate for the client that shows one, with a body of so many octets.
+    Renew {
         /// Content-Length.
         length: u64,
     },
@@ -121,7 +126,7 @@ pub fn parse_request(bytes: &[u8]) -> Result<Option<Whole<Request>>, HeadFault> 
     let path = request.path.unwrap_or_default();
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     let tunnel = path.eq_ignore_ascii_case("/IPHTTPS") || path.eq_ignore_ascii_case("/IPTLS");
-    if !tunnel && path != "/enrol" {
+    if !tunnel && path != "/enrol" && path != "/renew" {
         return Err(HeadFault::Path);
     }
     if request.method != Some("POST") {
@@ -141,6 +146,7 @@ pub fn parse_request(bytes: &[u8]) -> Result<Option<Whole<Request>>, HeadFault> 
     let body = content_length(request.headers)?.ok_or(HeadFault::LengthMissing)?;
     let head = match (tunnel, body >= TUNNEL_LENGTH) {
         (true, true) => Request::Tunnel,
+        (false, false) if path == "/renew" => Request::Renew { length: body },
         (false, false) => Request::Enrol { length: body },
         (true, false) | (false, true) => return Err(HeadFault::Malformed),
     };
@@ -177,8 +183,18 @@ pub fn tunnel_request(host: &str) -> String {
 /// The head of an enrolment with a body of `length` octets of JSON.
 #[must_use]
 pub fn enrol_request(host: &str, length: usize) -> String {
+    with_json("/enrol", host, length)
+}
+
+/// The head of a renewal with a body of `length` octets of JSON.
+#[must_use]
+pub fn renew_request(host: &str, length: usize) -> String {
+    with_json("/renew", host, length)
+}
+
+fn with_json(path: &str, host: &str, length: usize) -> String {
     format!(
-        "POST /enrol HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     )
 }
 
@@ -287,7 +303,8 @@ mod tests {
     }
 
     #[test]
-    fn enrolment_tells_the_length_of_its_body() {
+    fn enrolment_and_renewal_tell_the_length_of_their_body() {
+        assert_eq!(request(&renew_request("da.example.com", 700)), Ok(Some(Request::Renew { length: 700 })));
         assert_eq!(request(&enrol_request("da.example.com", 900)), Ok(Some(Request::Enrol { length: 900 })));
     }
 
@@ -318,6 +335,7 @@ mod tests {
             ("18446744073709551615", "1000", HeadFault::Malformed),
             ("Content-Length: 18446744073709551615\r\n", "", HeadFault::LengthMissing),
             ("/IPHTTPS", "/enrol", HeadFault::Malformed),
+            ("/IPHTTPS", "/renew", HeadFault::Malformed),
             ("POST", "\0", HeadFault::Malformed),
         ] {
             assert_eq!(request(&good.replacen(from, to, 1)), Err(fault), "{from:?} -> {to:?}");

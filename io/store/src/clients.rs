@@ -27,6 +27,9 @@ pub struct Client {
     pub groups: Vec<String>,
     /// SHA-256 of its certificate. Another certificate, though of our authority, is not let in.
     pub fingerprint: [u8; 32],
+    /// SHA-256 of the certificate that it was given in renewal and has not shown yet. The older one is good until then.
+    #[serde(default)]
+    pub successor: Option<[u8; 32]>,
     /// Its address inside the tunnel, once it has connected.
     pub address: Option<Ipv6Addr>,
     /// When it enrolled, in seconds since 1970.
@@ -44,6 +47,7 @@ impl Client {
             user: token.user.clone(),
             groups: token.groups.clone(),
             fingerprint,
+            successor: None,
             address: None,
             enrolled: now,
             revoked: false,
@@ -77,9 +81,53 @@ impl Store {
     /// Outer: of the file. Inner: [`reason::IPHTTPS_CLIENT_REVOKED`] when it is unknown, was revoked, or has enrolled anew
     /// with another certificate.
     pub fn admit(&self, name: &str, fingerprint: [u8; 32]) -> Result<Result<Client, Reason>, Error> {
-        let client = self.client(name)?;
-        let good = client.filter(|client| !client.revoked && client.fingerprint == fingerprint);
-        Ok(good.ok_or(reason::IPHTTPS_CLIENT_REVOKED))
+        let client = self.client(name)?.filter(|client| !client.revoked);
+        match client {
+            Some(client) if client.fingerprint == fingerprint => Ok(Ok(client)),
+            Some(client) if client.successor == Some(fingerprint) => self.change(name, |client| {
+                (client.successor == Some(fingerprint) && !client.revoked).then(|| {
+                    (client.fingerprint, client.successor) = (fingerprint, None);
+                })
+            }),
+            Some(_) | None => Ok(Err(reason::IPHTTPS_CLIENT_REVOKED)),
+        }
+    }
+
+    /// Notes the certificate with the fingerprint `fresh`, which the client that shows `shown` is given in its place: from
+    /// the first time that it is shown, `shown` is not let in any more.
+    ///
+    /// # Errors
+    /// As [`Store::admit`].
+    pub fn renew(
+        &self,
+        name: &str,
+        shown: [u8; 32],
+        fresh: [u8; 32],
+    ) -> Result<Result<Client, Reason>, Error> {
+        self.change(name, |client| {
+            let is_its_own = client.fingerprint == shown && !client.revoked;
+            is_its_own.then(|| client.successor = Some(fresh))
+        })
+    }
+
+    /// Changes a client in one transaction; `None` of `change` refuses.
+    fn change(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Client) -> Option<()>,
+    ) -> Result<Result<Client, Reason>, Error> {
+        let write = self.database.begin_write()?;
+        let changed = {
+            let mut table = write.open_table(CLIENTS)?;
+            let found = table.get(name)?.map(|b| decode::<Client>(b.value())).transpose()?;
+            let changed = found.and_then(|mut client| change(&mut client).map(|()| client));
+            if let Some(client) = &changed {
+                table.insert(name, encode(client)?.as_slice())?;
+            }
+            changed
+        };
+        write.commit()?;
+        Ok(changed.ok_or(reason::IPHTTPS_CLIENT_REVOKED))
     }
 
     /// Every client, by name.
@@ -163,18 +211,11 @@ impl Store {
     /// # Errors
     /// Of the file.
     pub fn set_revoked(&self, name: &str, revoked: bool) -> Result<bool, Error> {
-        let write = self.database.begin_write()?;
-        let known = {
-            let mut table = write.open_table(CLIENTS)?;
-            let found = table.get(name)?.map(|b| decode::<Client>(b.value())).transpose()?;
-            if let Some(client) = &found {
-                let client = Client { revoked, ..client.clone() };
-                table.insert(name, encode(&client)?.as_slice())?;
-            }
-            found.is_some()
-        };
-        write.commit()?;
-        Ok(known)
+        let changed = self.change(name, |client| {
+            client.revoked = revoked;
+            Some(())
+        })?;
+        Ok(changed.is_ok())
     }
 
     /// Forgets a client and frees its address; gives what was known of it.

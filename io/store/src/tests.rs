@@ -140,6 +140,34 @@ fn client_is_admitted_with_its_own_last_certificate_only() {
 }
 
 #[test]
+fn renewed_certificate_replaces_the_older_one_when_it_is_first_shown() {
+    let directory = Directory::new();
+    let store = directory.store();
+    let refused = Err(reason::IPHTTPS_CLIENT_REVOKED);
+    assert_eq!(store.renew("laptop-01", [9; 32], [7; 32]).unwrap(), refused);
+    store.add_token([1; 32], &laptop(), 100, 200).unwrap();
+    take(&store, [1; 32], 150).unwrap();
+    assert_eq!(store.renew("laptop-01", [8; 32], [7; 32]).unwrap(), refused);
+
+    // An answer that is lost costs nothing: the next renewal takes its place.
+    for fresh in [[6; 32], [7; 32]] {
+        assert!(store.renew("laptop-01", [9; 32], fresh).unwrap().is_ok());
+        assert!(store.admit("laptop-01", [9; 32]).unwrap().is_ok());
+    }
+    assert_eq!(store.admit("laptop-01", [6; 32]).unwrap(), refused);
+    assert!(store.admit("laptop-01", [7; 32]).unwrap().is_ok());
+    assert_eq!(store.admit("laptop-01", [9; 32]).unwrap(), refused);
+    assert_eq!(store.renew("laptop-01", [9; 32], [5; 32]).unwrap(), refused);
+
+    assert!(store.renew("laptop-01", [7; 32], [5; 32]).unwrap().is_ok());
+    assert!(store.set_revoked("laptop-01", true).unwrap());
+    for any in [[7; 32], [5; 32]] {
+        assert_eq!(store.admit("laptop-01", any).unwrap(), refused);
+        assert_eq!(store.renew("laptop-01", any, [4; 32]).unwrap(), refused);
+    }
+}
+
+#[test]
 fn address_is_kept_for_ever_and_never_given_twice() {
     let directory = Directory::new();
     let store = directory.store();

@@ -22,8 +22,6 @@ const EARLIER: Duration = Duration::from_secs(86_400);
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(20 * 365 * 86_400);
 /// Of the gateway's own certificate, which is renewed when a third is left.
 const SERVER_LIFETIME: Duration = Duration::from_secs(396 * 86_400);
-/// Of a client's certificate.
-pub const CLIENT_LIFETIME: Duration = Duration::from_secs(396 * 86_400);
 
 const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca.key";

@@ -3,6 +3,7 @@
 use std::io;
 
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
+use rustls_pki_types::PrivateKeyDer;
 
 /// A new key, and the request that proves we have it. `Debug` is not there on purpose.
 pub struct Identity {
@@ -19,9 +20,20 @@ impl Identity {
     /// When the system gives no randomness.
     pub fn generate() -> io::Result<Self> {
         let key = KeyPair::generate().map_err(io::Error::other)?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        let request = params.serialize_request(&key).and_then(|r| r.pem()).map_err(io::Error::other)?;
-        Ok(Self { key: key.serialize_pem(), request })
+        Ok(Self { request: request(&key)?, key: key.serialize_pem() })
     }
+}
+
+/// The request for another certificate of a key that is there.
+///
+/// # Errors
+/// When the key is not one that we make requests with.
+pub fn request_for(key: &PrivateKeyDer<'_>) -> io::Result<String> {
+    request(&KeyPair::try_from(key).map_err(io::Error::other)?)
+}
+
+fn request(key: &KeyPair) -> io::Result<String> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.serialize_request(key).and_then(|r| r.pem()).map_err(io::Error::other)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::{ClientConfig, ServerConfig};
-use sixgate_io_tls::authority::{CLIENT_LIFETIME, Issued};
+use sixgate_io_tls::authority::Issued;
 use sixgate_io_tls::identity::Identity;
 use sixgate_io_tls::{
     Authority, CertificateDer, Negotiated, PrivateKeyDer, Received, ServerName, ServerNames, Stream, Token,
@@ -16,6 +16,9 @@ use sixgate_io_tls::{
 };
 use sixgate_reason as reason;
 use tokio::net::{TcpListener, TcpStream};
+
+/// Of a client's certificate.
+const CLIENT_LIFETIME: Duration = Duration::from_secs(90 * 86_400);
 
 struct World {
     authority: Authority,

@@ -77,6 +77,18 @@ async fn one(
     tls: &Arc<ClientConfig>,
     resolver: &Resolver,
 ) -> Result<Connected, Refused> {
+    let socket = reach(gateway, resolver).await?;
+    timeout(LIMIT, open(socket, gateway, tls)).await.unwrap_or_else(|_| {
+        let detail = format!("{gateway} does not answer within {} s", LIMIT.as_secs());
+        Err(Refused::new(reason::IPHTTPS_HANDSHAKE_FAILED, detail))
+    })
+}
+
+/// A TCP connection to a gateway.
+pub(crate) async fn reach(
+    gateway: &GatewayUrl,
+    resolver: &Resolver,
+) -> Result<tokio::net::TcpStream, Refused> {
     let found = resolver.addresses(&gateway.host).await;
     let found = found.map_err(|detail| Refused::new(reason::IPHTTPS_UNRESOLVED, detail))?;
     let addresses: Vec<_> = found.into_iter().map(|a| SocketAddr::new(a, gateway.port)).collect();
@@ -86,10 +98,7 @@ async fn one(
     })?;
     // A socket that takes no options is broken, and TLS will say so.
     let _ = tuning::tune(&socket);
-    timeout(LIMIT, open(socket, gateway, tls)).await.unwrap_or_else(|_| {
-        let detail = format!("{gateway} does not answer within {} s", LIMIT.as_secs());
-        Err(Refused::new(reason::IPHTTPS_HANDSHAKE_FAILED, detail))
-    })
+    Ok(socket)
 }
 
 async fn open(

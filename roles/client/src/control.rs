@@ -1,5 +1,7 @@
 //! The control plane: decides when to connect, applies what the gateway gives, and says how things are.
 
+mod renewal;
+
 use std::future::{Future, pending};
 use std::path::Path;
 use std::pin::Pin;
@@ -28,7 +30,8 @@ use crate::names::{Names, NamesConfig};
 use crate::network::{Network, Watch};
 use crate::resolver::Resolver;
 use crate::seam::{FromWorker, Generation, ToWorker};
-use crate::status::{Board, Connection};
+use crate::status::{Board, Connection, Wish};
+use renewal::Renewal;
 
 /// Where addresses of gateways are remembered, in the state directory.
 const GATEWAYS: &str = "gateways.json";
@@ -64,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) net: ToNet,
     pub(crate) from_worker: UnboundedReceiver<FromWorker>,
     pub(crate) board: Board,
+    pub(crate) wishes: UnboundedReceiver<Wish>,
     pub(crate) seed: u64,
 }
 
@@ -99,13 +103,14 @@ struct Control {
     socket: Option<JoinHandle<()>>,
     /// The reason that was told last, so that it is told once.
     told: Option<Reason>,
+    renewal: Renewal,
 }
 
 async fn serve(path: &Path, config: Client, parts: Parts, journal: &mut Journal) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let Parts { tls, mut device, net, mut from_worker, board, seed } = parts;
+    let Parts { tls, mut device, net, mut from_worker, board, mut wishes, seed } = parts;
     // Before the first look, so that no change falls between.
     let watch = Watch::start()?;
     let network = device.network()?;
@@ -134,7 +139,9 @@ async fn serve(path: &Path, config: Client, parts: Parts, journal: &mut Journal)
         server: Some(server),
         socket: None,
         told: None,
+        renewal: Renewal::default(),
     };
+    control.look_at_certificate();
     let outcome = loop {
         tokio::select! {
             _ = terminate.recv() => break Ok(()),
@@ -153,6 +160,9 @@ async fn serve(path: &Path, config: Client, parts: Parts, journal: &mut Journal)
             () = sleep_until(control.due()), if running.is_none() && !control.attached => {
                 running = Some(control.try_now());
             }
+            Some(wish) = wishes.recv() => control.renew(Some(wish)),
+            () = control.renewal.due(), if control.attached => control.renew(None),
+            outcome = control.renewal.outcome() => control.renewed(outcome),
             () = watch.changed() => {
                 tokio::time::sleep(SETTLE).await;
                 // An attempt that was begun on the old network may wait for answers that never come.
@@ -339,6 +349,7 @@ impl Control {
         }
         self.tls = tls;
         self.config.gateway = config.gateway;
+        self.look_at_certificate();
         tracing::info!("{} read again", path.display());
         self.give_up();
         self.backoff.network_changed(clock::now());

@@ -6,19 +6,19 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sixgate_api::enrol::{EnrolRefusal, EnrolRequest, Enrolled};
+use sixgate_api::enrol::{EnrolRequest, Enrolled};
 use sixgate_config::client::GatewayUrl;
 use sixgate_config::header::{DEFAULT_CONTROL, DEFAULT_STATE};
 use sixgate_config::{Checked, Client, NameOrAddress};
 use sixgate_io_tls::files::write_secret;
 use sixgate_io_tls::identity::Identity;
-use sixgate_io_tls::{Negotiated, Token, certificate, enrolment_config, gateway_reason};
+use sixgate_io_tls::{Token, certificate, enrolment_config, gateway_reason};
 use sixgate_iphttps::head;
 use sixgate_reason as reason;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-use crate::{Failure, connect, race};
+use crate::{Failure, connect, exchange, race};
 
 /// For the whole exchange. A person waits.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -99,19 +99,7 @@ async fn enrol(wish: &Join, identity: &Identity) -> Result<Enrolled, Failure> {
     let name = connect::server_name(&gateway.host).map_err(|refused| Failure::new(refused.detail))?;
     let mut server = sixgate_io_tls::connect(socket, &tls, name).await.map_err(|e| foreign(gateway, &e))?;
     let request = EnrolRequest { token: wish.token.reveal(), csr: identity.request.clone() };
-    let body = serde_json::to_string(&request).map_err(io::Error::other)?;
-    let mut message = head::enrol_request(&connect::host(gateway), body.len());
-    message.push_str(&body);
-    server.write(message.as_bytes()).await?;
-    let (status, body) = answer(&mut server, gateway).await?;
-    if status == 200 {
-        return serde_json::from_slice(&body)
-            .map_err(|e| Failure::new(format!("{gateway} answers with {e}")));
-    }
-    Err(match serde_json::from_slice::<EnrolRefusal>(&body) {
-        Ok(refusal) => Failure::coded(refusal.code, format!("{gateway} refuses: {}", refusal.error)),
-        Err(_) => Failure::new(format!("{gateway} answers with status {status}")),
-    })
+    exchange::ask(&mut server, gateway, head::enrol_request, &request).await
 }
 
 fn foreign(gateway: &GatewayUrl, error: &io::Error) -> Failure {
@@ -122,27 +110,6 @@ fn foreign(gateway: &GatewayUrl, error: &io::Error) -> Failure {
         return Failure::coded(reason.code(), what);
     }
     Failure::coded(reason.code(), format!("{gateway}: {error}"))
-}
-
-/// Status and body of the one response.
-async fn answer(server: &mut Negotiated, gateway: &GatewayUrl) -> Result<(u16, Vec<u8>), Failure> {
-    let mut head = None;
-    loop {
-        if head.is_none() {
-            let parsed = head::parse_response(server.plaintext());
-            head = parsed.map_err(|e| Failure::new(format!("{gateway} answers with {e}")))?;
-        }
-        if let Some(whole) = head {
-            let body = &server.plaintext()[whole.length..];
-            let wanted = whole.head.length.and_then(|l| usize::try_from(l).ok()).unwrap_or(0);
-            if body.len() >= wanted {
-                return Ok((whole.head.status, body[..wanted].to_vec()));
-            }
-        }
-        if !server.read().await? {
-            return Err(Failure::new(format!("{gateway} ended the connection before it answered")));
-        }
-    }
 }
 
 /// The client's file that is there, so that enrolling again keeps what an administrator wrote. A file that is something

@@ -15,6 +15,8 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `join` | enrolment: a token becomes a certificate and a file |
+//! | `renew` | another certificate before the one that we have ends |
+//! | `exchange` | what both ask the gateway, and its answer |
 //! | `connect` | one attempt: look up, TCP, TLS, the request |
 //! | `resolver` | the gateway's addresses, by the network's own servers, remembered when those are silent |
 //! | `race` | several TCP connections at a time, the first to stand wins |
@@ -32,10 +34,12 @@ use sixgate_config::Client;
 mod connect;
 mod control;
 mod device;
+mod exchange;
 mod join;
 pub mod names;
 mod network;
 mod race;
+mod renew;
 mod resolver;
 mod run;
 mod seam;
@@ -58,6 +62,11 @@ impl Failure {
 
     pub(crate) fn coded(code: impl Into<String>, what: impl Into<String>) -> Self {
         Self { text: what.into(), code: Some(code.into()) }
+    }
+
+    /// The same once more, for somebody else who waits.
+    pub(crate) fn again(&self) -> Self {
+        Self { text: self.text.clone(), code: self.code.clone() }
     }
 
     /// The code of the reason, where the registry has one.

@@ -42,11 +42,12 @@ fn with_journal(path: &Path, config: Client, journal: &mut Journal) -> Result<()
     let waker = Waker::new()?;
     let (outbox, from_worker) = unbounded_channel();
     let tally = Arc::new(Tally::default());
-    let board = Board::new(config.name.clone(), Arc::clone(&tally));
+    let (renewals, wishes) = unbounded_channel();
+    let board = Board::new(config.name.clone(), Arc::clone(&tally), renewals);
     let net = ToNet::new(to_worker, waker.clone());
     let ends = Ends { tun, waker, inbox, outbox, tally, seed: seed()? };
     let packets = thread::Builder::new().name("worker-0".to_owned()).spawn(move || worker::run(ends))?;
-    let parts = Parts { tls, device, net: net.clone(), from_worker, board, seed: seed()? };
+    let parts = Parts { tls, device, net: net.clone(), from_worker, board, wishes, seed: seed()? };
     let outcome = control::run(path, config, parts, journal);
     net.tell(ToWorker::Stop);
     if packets.join().is_err() {

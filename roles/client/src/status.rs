@@ -4,12 +4,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
-use sixgate_api::{ClientState, ClientStatus, Counters, Document, Question, Status, path};
+use sixgate_api::{ClientState, ClientStatus, Counters, Document, Question, Renewed, Status, path};
 use sixgate_io_control::{Handler, Method, Request, Response};
 use sixgate_io_tls::tuning;
 use sixgate_reason::Reason;
 use sixgate_wire::lease::Lease;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
+use crate::Failure;
 use crate::names::Names;
 use crate::seam::Tally;
 
@@ -19,7 +22,12 @@ pub(crate) struct Board {
     facts: Arc<Mutex<Facts>>,
     tally: Arc<Tally>,
     names: Arc<OnceLock<Arc<Mutex<Names>>>>,
+    /// To control, where renewals are made.
+    renewals: UnboundedSender<Wish>,
 }
+
+/// Somebody who waits for a renewal: until when the new certificate is good, or why there is none.
+pub(crate) type Wish = oneshot::Sender<Result<Timestamp, Failure>>;
 
 /// What there is to know.
 pub(crate) struct Facts {
@@ -31,6 +39,8 @@ pub(crate) struct Facts {
     pub(crate) connection: Option<Connection>,
     /// The last one; the device keeps it while the tunnel is down.
     pub(crate) lease: Option<Lease>,
+    /// Until when the certificate is good.
+    pub(crate) certificate_until: Option<Timestamp>,
 }
 
 /// The connection outside.
@@ -56,7 +66,7 @@ impl Facts {
 }
 
 impl Board {
-    pub(crate) fn new(name: String, tally: Arc<Tally>) -> Self {
+    pub(crate) fn new(name: String, tally: Arc<Tally>, renewals: UnboundedSender<Wish>) -> Self {
         let facts = Facts {
             name,
             state: ClientState::Connecting,
@@ -64,8 +74,9 @@ impl Board {
             reason: None,
             connection: None,
             lease: None,
+            certificate_until: None,
         };
-        Self { facts: Arc::new(Mutex::new(facts)), tally, names: Arc::default() }
+        Self { facts: Arc::new(Mutex::new(facts)), tally, names: Arc::default(), renewals }
     }
 
     pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
@@ -108,6 +119,7 @@ impl Board {
             name_servers: lease.name_servers,
             mtu: facts.lease.as_ref().map(|l| l.mtu),
             rtt_us: rtt.and_then(|rtt| u64::try_from(rtt.as_micros()).ok()),
+            certificate_until: facts.certificate_until,
             congestion_control: connection.and_then(|c| tuning::congestion_control(&c.socket).ok()),
             rx_bytes,
             tx_bytes,
@@ -135,6 +147,21 @@ impl Board {
     }
 }
 
+impl Board {
+    async fn renew(&self) -> Response {
+        let (wish, outcome) = oneshot::channel();
+        // Control is gone only when everything ends.
+        let _ = self.renewals.send(wish);
+        match outcome.await {
+            Ok(Ok(until)) => Response::ok(Document::new(Renewed { until }).to_value()),
+            Ok(Err(failure)) => {
+                Response::failure(502, failure.code().unwrap_or("renewal-failed"), &failure.to_string())
+            }
+            Err(_) => Response::failure(503, "ending", "the daemon ends"),
+        }
+    }
+}
+
 impl Handler for Board {
     async fn handle(&self, request: Request) -> Response {
         match (request.method, request.path.as_str()) {
@@ -145,6 +172,7 @@ impl Handler for Board {
             (Method::Get, path::NRPT) => {
                 Response::ok(Document::new(self.names(Names::nrpt).unwrap_or_default()).to_value())
             }
+            (Method::Post, path::CLIENT_RENEW) => self.renew().await,
             (Method::Post, path::NRPT_TEST) => self.test_name(request.body),
             (Method::Get | Method::Post | Method::Delete, path) => Response::not_found(path),
         }

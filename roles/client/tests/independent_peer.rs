@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use sixgate_io_tls::authority::CLIENT_LIFETIME;
 use sixgate_io_tls::files::write_secret;
 use sixgate_io_tls::identity::Identity;
 use sixgate_io_tls::{
@@ -25,6 +24,8 @@ use sixgate_wire::Packet;
 use sixgate_wire::lease::Lease;
 use tokio::net::{TcpListener, TcpStream};
 
+/// Of a client's certificate.
+const CLIENT_LIFETIME: Duration = Duration::from_secs(90 * 86_400);
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const T0: Instant = Instant::from_secs(1);
 

@@ -119,6 +119,8 @@ async fn serve(
         for listener in listeners {
             tasks.spawn(listen::serve(listener, Arc::clone(door)));
         }
+        let door = Arc::clone(door);
+        tasks.spawn(async move { door.renew_own_certificate().await });
     }
     tasks.spawn(allowed::keep(Arc::clone(&control)));
     control.restore_hosts();

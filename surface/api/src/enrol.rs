@@ -25,6 +25,14 @@ impl core::fmt::Debug for EnrolRequest {
     }
 }
 
+/// Asks for another certificate, on a connection on which the client has shown the one that it has: `POST /renew`, answered
+/// like an enrolment.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RenewRequest {
+    /// The certificate request, PEM. Only its key counts; the name stays.
+    pub csr: String,
+}
+
 /// The client is enrolled.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Enrolled {
@@ -51,7 +59,7 @@ impl EnrolRefusal {
     pub fn status(&self) -> u16 {
         match self.code.as_str() {
             "enrol-limited" => 429,
-            code if code.starts_with("token-") || code == "iphttps-client-revoked" => 403,
+            code if code.starts_with("token-") || code.starts_with("iphttps-") => 403,
             _ => 400,
         }
     }

@@ -17,6 +17,7 @@
 //! | GET [`path::ISATAP_HOSTS`] | | [`IsatapHosts`] |
 //! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
+//! | POST [`path::CLIENT_RENEW`] | | [`Renewed`] |
 //! | GET [`path::NRPT`] | | [`Nrpt`] |
 //! | POST [`path::NRPT_TEST`] | [`Question`] | [`Steering`] |
 //! | anything that fails | | [`Failure`] |
@@ -42,7 +43,8 @@ pub use jiff::Timestamp;
 pub use names::{Answer, Explanation, Nrpt, NrptRule, Question, Route, Steering, Step};
 pub use nat64::{Binding, Nat64Bib, Nat64Pools, Nat64Sessions, Pool, Session};
 pub use status::{
-    ClientState, ClientStatus, Component, ComponentState, GatewayStatus, HostStatus, RouterLink, Status,
+    ClientState, ClientStatus, Component, ComponentState, GatewayStatus, HostStatus, Renewed, RouterLink,
+    Status,
 };
 pub use tokens::{NewToken, Revoked, Token, TokenList, TokenName, TokenRequest, TokenState};
 pub use who::{Client, Who};

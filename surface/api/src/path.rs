@@ -14,6 +14,8 @@ pub const TOKENS: &str = "/v1/tokens";
 pub const TOKEN_REVOKE: &str = "/v1/tokens/revoke";
 /// POST: a client's certificate is worth nothing from then on, and its name leaves the DNS.
 pub const CLIENT_REMOVE: &str = "/v1/clients/remove";
+/// POST, on a client: ask for another certificate at once.
+pub const CLIENT_RENEW: &str = "/v1/client/renew";
 /// GET: hosts that asked for ISATAP, served or refused.
 pub const ISATAP_HOSTS: &str = "/v1/isatap/hosts";
 /// GET

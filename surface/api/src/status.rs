@@ -89,6 +89,9 @@ pub struct ClientStatus {
     pub mtu: Option<u32>,
     /// Round trip in microseconds, as the transport measures it.
     pub rtt_us: Option<u64>,
+    /// Until when its certificate is good; it is renewed long before.
+    #[serde(default)]
+    pub certificate_until: Option<Timestamp>,
     /// Congestion control of the outer socket: `bbr`, `cubic`, ...
     pub congestion_control: Option<String>,
     /// Octets from the gateway.
@@ -97,6 +100,13 @@ pub struct ClientStatus {
     /// Octets to the gateway.
     #[serde(default)]
     pub tx_bytes: u64,
+}
+
+/// A client's certificate was renewed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Renewed {
+    /// Until when the new one is good.
+    pub until: Timestamp,
 }
 
 /// How a client's tunnel is.

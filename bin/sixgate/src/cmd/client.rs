@@ -1,9 +1,9 @@
-//! `sixgate client run | add`
+//! `sixgate client run | renew | add | remove`
 
 use std::path::PathBuf;
 
 use serde_json::json;
-use sixgate_api::{Revoked, TokenName, path};
+use sixgate_api::{Renewed, Revoked, TokenName, path};
 use sixgate_io_control::Method;
 
 use super::{call, daemon, show, token};
@@ -28,6 +28,8 @@ enum What {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Renew the certificate at once, on the client; the daemon does so by itself long before it ends
+    Renew,
     /// Allow a client to enrol, on the gateway: the friendly form of `token add`
     Add(token::Add),
     /// Remove a client for good, on the gateway: its certificate is worth nothing, its name leaves the DNS
@@ -41,6 +43,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
     match &args.what {
         What::Run { config } => {
             daemon::run(config, context, sixgate_config::client, sixgate_role_client::run)
+        }
+        What::Renew => {
+            let answer = call(context, Method::Post, path::CLIENT_RENEW, &json!({}))?;
+            show(context, answer, |renewed: Renewed| {
+                format!("the certificate is good until {}; the next connection shows it\n", renewed.until)
+            })
         }
         What::Add(add) => token::run_add(add, context),
         What::Remove { name } => {

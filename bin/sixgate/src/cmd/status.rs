@@ -76,6 +76,7 @@ fn client(status: &ClientStatus) -> String {
     }
     line("routes", status.routes.join(" "));
     line("traffic", format!("{} in / {} out", octets(status.rx_bytes), octets(status.tx_bytes)));
+    line("certificate", status.certificate_until.map(|t| format!("until {t}")).unwrap_or_default());
     line("congestion", status.congestion_control.clone().unwrap_or_default());
     out
 }

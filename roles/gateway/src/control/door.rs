@@ -1,12 +1,13 @@
 //! Who may come in: the authority, the tokens, the clients, and what each of them gets.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use rustls::ServerConfig;
-use sixgate_api::enrol::{EnrolRequest, Enrolled};
+use sixgate_api::enrol::{EnrolRequest, Enrolled, RenewRequest};
 use sixgate_api::{self as api};
 use sixgate_config::{IpHttps, NameOrAddress};
 use sixgate_fabric::Identity;
@@ -28,12 +29,18 @@ use crate::{Failure, lease};
 /// Enrolments a second, and at once.
 const ENROLMENTS: (u32, u32) = (5, 20);
 
+/// How often it is looked whether our own certificate ends soon.
+const LOOK_AGAIN: Duration = Duration::from_secs(6 * 3600);
+
 /// The door of a gateway that has clients.
 pub(crate) struct Door {
     net: Net,
     store: Arc<Store>,
+    state: PathBuf,
     authority: Authority,
-    tls: Arc<ServerConfig>,
+    /// What our own certificate names.
+    names: ServerNames,
+    tls: Mutex<Arc<ServerConfig>>,
     url: String,
     clients: Ipv6Prefix,
     /// What every lease has in common.
@@ -59,14 +66,15 @@ impl Door {
         let now = SystemTime::now();
         let authority = Authority::load_or_create(state, now)?;
         let names = server_names(&config.public, ip_https, &outside_addresses(&config.inside)?);
-        let (chain, key) = authority.server_certificate(state, &names, now)?;
-        let tls = server_config(&[authority.certificate().clone()], chain, key)?;
+        let tls = Mutex::new(server_tls(&authority, state, &names, now)?);
         let Some(lease) = site.lease() else { return Ok(None) };
         let port = ip_https.listen.first().map_or(443, std::net::SocketAddr::port);
         Ok(Some(Self {
             net,
             store,
+            state: state.clone(),
             authority,
+            names,
             tls,
             url: url(&config.public, port),
             clients: config.clients(),
@@ -77,7 +85,18 @@ impl Door {
     }
 
     pub(crate) fn tls(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.tls)
+        Arc::clone(&self.tls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Renews our own certificate in time, for connections to come: a gateway may run for years.
+    pub(crate) async fn renew_own_certificate(&self) {
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            match server_tls(&self.authority, &self.state, &self.names, SystemTime::now()) {
+                Ok(tls) => *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = tls,
+                Err(error) => tracing::warn!("the gateway's own certificate: {error}"),
+            }
+        }
     }
 
     /// What a client joins.
@@ -159,6 +178,22 @@ impl Door {
         Ok(Enrolled { name: client.name, certificate: pem, ca: self.authority.pem() })
     }
 
+    /// Signs the key of a client that shows a certificate which is good.
+    pub(crate) fn renew(
+        &self,
+        name: &str,
+        shown: [u8; 32],
+        request: &RenewRequest,
+        now: SystemTime,
+    ) -> Result<Enrolled, Reason> {
+        // Showing a renewed certificate is its first use, like a tunnel's.
+        self.store.admit(name, shown).map_err(|e| broken(&e))??;
+        let issued = self.authority.issue(&request.csr, name, now, CERTIFICATE_LIFETIME)?;
+        let fresh = fingerprint(&issued.certificate);
+        let client = self.store.renew(name, shown, fresh).map_err(|e| broken(&e))??;
+        Ok(Enrolled { name: client.name, certificate: issued.pem, ca: self.authority.pem() })
+    }
+
     pub(crate) fn keep_token(
         &self,
         token: &Token,
@@ -205,6 +240,17 @@ impl Door {
 fn broken(error: &Error) -> Reason {
     tracing::warn!("state: {error}");
     reason::IPHTTPS_SESSION_LIMIT
+}
+
+/// TLS with our own certificate: the one in `state`, or another when that one ends soon.
+fn server_tls(
+    authority: &Authority,
+    state: &Path,
+    names: &ServerNames,
+    now: SystemTime,
+) -> Result<Arc<ServerConfig>, Failure> {
+    let (chain, key) = authority.server_certificate(state, names, now)?;
+    Ok(server_config(&[authority.certificate().clone()], chain, key)?)
 }
 
 /// The certificate names `public` and every address that is listened on: with a wildcard, all of `outside`.

@@ -1,9 +1,10 @@
-//! Enrolment: a token and a certificate request in, a certificate out. Once per token.
+//! Enrolment: a token and a certificate request in, a certificate out. Once per token; after that a client renews its
+//! certificate with the one that it has.
 
 use std::time::{Duration, SystemTime};
 
-use sixgate_api::enrol::{EnrolRefusal, EnrolRequest, Enrolled, LARGEST_BODY};
-use sixgate_io_tls::Negotiated;
+use sixgate_api::enrol::{EnrolRefusal, EnrolRequest, Enrolled, LARGEST_BODY, RenewRequest};
+use sixgate_io_tls::{Negotiated, client_name, fingerprint};
 use sixgate_reason::{self as reason, Reason};
 
 use super::door::Door;
@@ -16,13 +17,25 @@ pub(crate) const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(90 * 86_40
 
 /// Serves one enrolment whose head announced `length` octets of body.
 pub(crate) async fn serve(door: &Door, mut tls: Negotiated, length: u64) -> Result<(), Refused> {
-    let outcome = match read_body(&mut tls, length).await {
-        Ok(body) => enrol(door, &body),
-        Err(reason) => Err(reason),
-    };
+    let outcome = read_body(&mut tls, length).await.and_then(|body| enrol(door, &body));
+    if let Ok(enrolled) = &outcome {
+        tracing::info!(client = enrolled.name, "client enrolled");
+    }
+    conclude(tls, outcome, "an enrolment").await
+}
+
+/// Serves one renewal, on a connection on which the client has shown its certificate.
+pub(crate) async fn serve_renewal(door: &Door, mut tls: Negotiated, length: u64) -> Result<(), Refused> {
+    let outcome = read_body(&mut tls, length).await.and_then(|body| renew(door, &tls, &body));
+    if let Ok(enrolled) = &outcome {
+        tracing::info!(client = enrolled.name, "certificate renewed");
+    }
+    conclude(tls, outcome, "a renewal").await
+}
+
+async fn conclude(tls: Negotiated, outcome: Result<Enrolled, Reason>, what: &str) -> Result<(), Refused> {
     match outcome {
         Ok(enrolled) => {
-            tracing::info!(client = enrolled.name, "client enrolled");
             answer(tls, 200, None, &serde_json::to_string(&enrolled).unwrap_or_default()).await;
             Ok(())
         }
@@ -30,7 +43,7 @@ pub(crate) async fn serve(door: &Door, mut tls: Negotiated, length: u64) -> Resu
             let failure = EnrolRefusal { error: why.text().to_owned(), code: why.code().to_owned() };
             let retry = (why == reason::ENROL_LIMITED).then_some(RETRY_AFTER);
             answer(tls, failure.status(), retry, &serde_json::to_string(&failure).unwrap_or_default()).await;
-            Err(Refused::new(why, "an enrolment"))
+            Err(Refused::new(why, what))
         }
     }
 }
@@ -56,4 +69,14 @@ fn enrol(door: &Door, body: &[u8]) -> Result<Enrolled, Reason> {
     }
     let request: EnrolRequest = serde_json::from_slice(body).map_err(|_| reason::ENROL_REQUEST_INVALID)?;
     door.enrol(&request, SystemTime::now())
+}
+
+fn renew(door: &Door, tls: &Negotiated, body: &[u8]) -> Result<Enrolled, Reason> {
+    let certificate = tls.peer_certificates().first().ok_or(reason::IPHTTPS_CERTIFICATE_MISSING)?;
+    let name = client_name(certificate)?;
+    if !door.may_enrol() {
+        return Err(reason::ENROL_LIMITED);
+    }
+    let request: RenewRequest = serde_json::from_slice(body).map_err(|_| reason::ENROL_REQUEST_INVALID)?;
+    door.renew(&name, fingerprint(certificate), &request, SystemTime::now())
 }

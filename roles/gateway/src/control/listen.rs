@@ -78,6 +78,9 @@ async fn stranger(door: &Door, socket: TcpStream) -> Result<(), Refused> {
         Ok(Request::Enrol { length }) => {
             timeout(PATIENCE, super::enrol::serve(door, tls, length)).await.map_err(late)?
         }
+        Ok(Request::Renew { length }) => {
+            timeout(PATIENCE, super::enrol::serve_renewal(door, tls, length)).await.map_err(late)?
+        }
         Err(fault) => {
             answer(tls, fault.status(), None, "").await;
             Err(Refused::new(fault.reason(), fault.to_string()))
