@@ -13,6 +13,7 @@ mod net;
 mod policy;
 mod ptr;
 mod reload;
+mod router;
 mod site;
 mod status;
 mod tokens;

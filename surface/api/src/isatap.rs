@@ -1,4 +1,4 @@
-//! `isatap hosts`
+//! `isatap hosts`, `isatap instructions`
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -59,4 +59,25 @@ pub enum HostState {
     Served,
     /// It gets nothing.
     Refused,
+}
+
+/// What a host of this router must know.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct IsatapRouter {
+    /// The name that hosts look up, where the file gives one.
+    pub name: Option<String>,
+    /// This router first, then the others of the site.
+    pub addresses: Vec<Ipv4Addr>,
+    /// Of the link: address/length.
+    pub prefix: String,
+    /// What hosts reach through the router: address/length.
+    pub routes: Vec<String>,
+    /// Of the link.
+    pub mtu: u32,
+    /// Seconds; 0 = no default route.
+    pub router_lifetime: u16,
+    /// Groups of the rules that allow hosts, each once.
+    pub groups: Vec<String>,
+    /// Hosts that a rule allows by their address.
+    pub hosts: Vec<Ipv4Addr>,
 }

@@ -15,6 +15,7 @@
 //! | POST [`path::CLIENT_REMOVE`] | [`TokenName`] | [`Revoked`] |
 //! | POST [`path::FLOWS`] | [`FlowsOf`] | [`Flows`] |
 //! | GET [`path::ISATAP_HOSTS`] | | [`IsatapHosts`] |
+//! | GET [`path::ISATAP_ROUTER`] | | [`IsatapRouter`] |
 //! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
 //! | POST [`path::CLIENT_RENEW`] | | [`Renewed`] |
@@ -38,7 +39,7 @@ mod who;
 pub use counters::Counters;
 pub use document::{Document, Failure, Fault};
 pub use flows::{Flow, Flows, FlowsOf};
-pub use isatap::{HostState, IsatapHost, IsatapHosts};
+pub use isatap::{HostState, IsatapHost, IsatapHosts, IsatapRouter};
 pub use jiff::Timestamp;
 pub use names::{Answer, Explanation, Nrpt, NrptRule, Question, Route, Steering, Step};
 pub use nat64::{Binding, Nat64Bib, Nat64Pools, Nat64Sessions, Pool, Session};

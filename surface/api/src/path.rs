@@ -18,6 +18,8 @@ pub const CLIENT_REMOVE: &str = "/v1/clients/remove";
 pub const CLIENT_RENEW: &str = "/v1/client/renew";
 /// GET: hosts that asked for ISATAP, served or refused.
 pub const ISATAP_HOSTS: &str = "/v1/isatap/hosts";
+/// GET: what a host of this router must know.
+pub const ISATAP_ROUTER: &str = "/v1/isatap/router";
 /// GET
 pub const NAT64_SESSIONS: &str = "/v1/nat64/sessions";
 /// GET

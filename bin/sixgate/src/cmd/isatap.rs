@@ -1,6 +1,7 @@
-//! `sixgate isatap hosts | join | leave`
+//! `sixgate isatap hosts | instructions | join | leave`
 
 mod hosts;
+mod instructions;
 mod join;
 
 use crate::cli::Context;
@@ -17,6 +18,7 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum What {
     Hosts(hosts::Hosts),
+    Instructions(instructions::Args),
     Join(join::Join),
     Leave(join::Leave),
 }
@@ -24,6 +26,7 @@ enum What {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
     match &args.what {
         What::Hosts(args) => hosts::run(args, context),
+        What::Instructions(args) => instructions::run(args, context),
         What::Join(args) => join::join(args, context),
         What::Leave(args) => join::leave(args, context),
     }

@@ -30,6 +30,7 @@ impl Handler for Api {
                 Err(response) => response,
             },
             (Method::Get, path::ISATAP_HOSTS) => document(self.0.isatap_hosts().await),
+            (Method::Get, path::ISATAP_ROUTER) => self.isatap_router(),
             (Method::Get, path::NAT64_BIB) => document(self.bib().await),
             (Method::Get, path::NAT64_SESSIONS) => document(self.sessions().await),
             (Method::Get, path::NAT64_POOLS) => document(self.pools().await),

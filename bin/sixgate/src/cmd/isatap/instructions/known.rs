@@ -1,0 +1,102 @@
+//! Where the values come from: options first, then the gateway's file or the gateway itself.
+
+use serde_json::Value;
+use sixgate_api::{Document, IsatapRouter, path};
+use sixgate_config::isatap::{AllowedHost, Isatap};
+use sixgate_instructions::{Group, Parameters, Router};
+use sixgate_io_control::Method;
+
+use super::Args;
+use crate::cli::Context;
+use crate::cmd::call;
+use crate::exit::{Exit, Trouble};
+use crate::file;
+
+/// Everything that is known; `Err` is how the command ends after the faults of a file were told.
+pub(super) fn parameters(args: &Args, context: &Context) -> Result<Result<Parameters, Exit>, Trouble> {
+    let base = match (&args.router, &args.config) {
+        (Some(router), _) => Parameters::of(router.clone()),
+        (None, Some(path)) => {
+            let gateway = match file::checked(path, &context.out, sixgate_config::gateway)? {
+                Ok(gateway) => gateway,
+                Err(exit) => return Ok(Err(exit)),
+            };
+            let Some(isatap) = gateway.isatap else {
+                let line = format!("{} has no [isatap] section", path.display());
+                return Err(Trouble::failed("no-isatap", line));
+            };
+            of_router(&of_file(&isatap), args)?
+        }
+        (None, None) => {
+            let answer = call(context, Method::Get, path::ISATAP_ROUTER, &Value::Null)?;
+            let document: Document<IsatapRouter> = serde_json::from_value(answer).map_err(|e| {
+                Trouble::failed("answer", format!("the daemon's answer is not understood: {e}"))
+            })?;
+            of_router(&document.body, args)?
+        }
+    };
+    Ok(Ok(with_options(base, args)))
+}
+
+/// What the file says; the address of an interface is not in it.
+fn of_file(isatap: &Isatap) -> IsatapRouter {
+    let single = |host: &AllowedHost| match host {
+        AllowedHost::Prefix(prefix) if prefix.length() == 32 => Some(prefix.address()),
+        AllowedHost::Prefix(_) | AllowedHost::Name(_) => None,
+    };
+    IsatapRouter {
+        name: isatap.name.as_ref().map(ToString::to_string),
+        // Without its own address a list of the others would look whole.
+        addresses: isatap.address.map(|a| [&[a], isatap.peers.as_slice()].concat()).unwrap_or_default(),
+        prefix: isatap.prefix.to_string(),
+        routes: isatap.routes.iter().map(|r| r.prefix.to_string()).collect(),
+        mtu: isatap.mtu,
+        router_lifetime: isatap.router_lifetime,
+        groups: isatap.allow.iter().filter_map(|a| a.group.clone()).collect(),
+        hosts: isatap.allow.iter().flat_map(|a| &a.hosts).filter_map(single).collect(),
+    }
+}
+
+fn of_router(known: &IsatapRouter, args: &Args) -> Result<Parameters, Trouble> {
+    let router = match (&known.name, known.addresses.first().or(args.addresses.first())) {
+        (Some(name), _) => Router::parse(name).map_err(|why| Trouble::failed("router-name", why))?,
+        // An address works as well, and without DNS; hosts must be told when it changes.
+        (None, Some(address)) => Router::Address(*address),
+        (None, None) => {
+            return Err(Trouble::usage(
+                "the router has neither `name` nor `address` in [isatap]; give --address",
+            ));
+        }
+    };
+    Ok(Parameters {
+        addresses: known.addresses.clone(),
+        prefix: known.prefix.parse().ok(),
+        routes: known.routes.iter().filter_map(|r| r.parse().ok()).collect(),
+        mtu: known.mtu,
+        default_route: known.router_lifetime > 0,
+        hosts: known.hosts.clone(),
+        group: known
+            .groups
+            .first()
+            .and_then(|g| Group::parse(g).ok())
+            .unwrap_or_else(|| Parameters::of(router.clone()).group),
+        ..Parameters::of(router)
+    })
+}
+
+fn with_options(base: Parameters, args: &Args) -> Parameters {
+    fn given<T: Clone>(option: &[T], known: Vec<T>) -> Vec<T> {
+        if option.is_empty() { known } else { option.to_vec() }
+    }
+    Parameters {
+        addresses: given(&args.addresses, base.addresses),
+        prefix: args.prefix.or(base.prefix),
+        routes: given(&args.routes, base.routes),
+        group: args.group.clone().unwrap_or(base.group),
+        hosts: given(&args.hosts, base.hosts),
+        written: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).datetime(),
+        router: base.router,
+        mtu: base.mtu,
+        default_route: base.default_route,
+    }
+}
