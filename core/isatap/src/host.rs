@@ -18,8 +18,9 @@ mod offer;
 mod packets;
 mod reachability;
 mod router;
+mod way;
 
-pub use event::{HostEvent, RouterState, RouterView};
+pub use event::{HostEvent, Lifetimes, RouterState, RouterView};
 
 use choice::Chosen;
 use router::Router;

@@ -64,7 +64,7 @@ mod recent;
 mod site;
 mod verdict;
 
-pub use host::{Host, HostConfig, HostEvent, RouterState, RouterView};
+pub use host::{Host, HostConfig, HostEvent, Lifetimes, RouterState, RouterView};
 pub use router::{
     AllowRule, HostState, HostView, RememberedHost, RetiringHost, Router, RouterConfig, RouterEvent, Standing,
 };

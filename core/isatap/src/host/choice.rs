@@ -1,7 +1,6 @@
 //! From what all routers offer to what this host has: its addresses, one route a prefix, the MTU.
 
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_time::Instant;
@@ -9,13 +8,16 @@ use sixgate_wire::addr::Ipv6Prefix;
 use sixgate_wire::addr::isatap;
 use sixgate_wire::lease::Preference;
 
-use super::event::HostEvent;
+use super::event::{HostEvent, Lifetimes};
+use super::way::{Way, Ways};
 use super::{HIGHEST_MTU, Host, LOWEST_MTU};
 
 /// What was chosen, and is told to the kernel.
 pub(super) struct Chosen {
     pub(super) addresses: Vec<Address>,
-    /// Longest prefix first.
+    /// Of each packet.
+    pub(super) ways: Ways,
+    /// What the kernel has of the ways, longest prefix first.
     pub(super) routes: Vec<Route>,
     pub(super) mtu: u32,
 }
@@ -24,7 +26,7 @@ pub(super) struct Chosen {
 pub(super) struct Address {
     pub(super) address: Ipv6Addr,
     pub(super) prefix: Ipv6Prefix,
-    pub(super) preferred: bool,
+    pub(super) lifetimes: Lifetimes,
     pub(super) on_link: bool,
 }
 
@@ -34,16 +36,12 @@ pub(super) struct Route {
     pub(super) next_hop: Ipv6Addr,
     pub(super) router: Ipv4Addr,
     pub(super) preference: Preference,
+    pub(super) source: Option<Ipv6Addr>,
 }
 
 impl Chosen {
     pub(super) const fn new(mtu: u32) -> Self {
-        Self { addresses: Vec::new(), routes: Vec::new(), mtu }
-    }
-
-    /// The route that a packet to `address` takes.
-    pub(super) fn route(&self, address: Ipv6Addr) -> Option<&Route> {
-        self.routes.iter().find(|route| route.prefix.contains(address))
+        Self { addresses: Vec::new(), ways: Ways::NONE, routes: Vec::new(), mtu }
     }
 
     pub(super) fn is_on_link(&self, address: Ipv6Addr) -> bool {
@@ -62,16 +60,9 @@ impl Host {
             router.offer.expire(now);
         }
         let addresses = self.choose_addresses();
-        let routes = self.choose_routes();
-        for new in
-            addresses.iter().filter(|new| !self.chosen.addresses.iter().any(|old| told_alike(old, new)))
-        {
-            self.events.push_back(HostEvent::AddressAdded {
-                address: new.address,
-                prefix: new.prefix,
-                preferred: new.preferred,
-            });
-        }
+        let ways = Ways::new(&self.routers, &addresses);
+        let routes = self.choose_routes(&ways);
+        self.tell_addresses(&addresses);
         for old in self.chosen.routes.iter().filter(|old| !routes.iter().any(|new| new.prefix == old.prefix))
         {
             self.events.push_back(HostEvent::RouteRemoved { prefix: old.prefix, next_hop: old.next_hop });
@@ -82,6 +73,7 @@ impl Host {
                 next_hop: new.next_hop,
                 router: new.router,
                 preference: new.preference,
+                source: new.source,
             });
         }
         for old in
@@ -93,8 +85,8 @@ impl Host {
         if mtu != self.chosen.mtu {
             self.events.push_back(HostEvent::MtuChanged { mtu });
         }
-        self.chosen = Chosen { addresses, routes, mtu };
-        self.tell_states();
+        self.chosen = Chosen { addresses, ways, routes, mtu };
+        self.tell_states(now);
     }
 
     /// One address a prefix, in our own form (RFC 5214, section 6.1). It outlives a router that does not answer: open
@@ -103,16 +95,19 @@ impl Host {
         let mut addresses: Vec<Address> = Vec::new();
         for router in &self.routers {
             for offered in &router.offer.prefixes {
-                let preferred = offered.preferred_until != Instant::ZERO;
+                let lifetimes =
+                    Lifetimes { preferred: offered.preferred_until, valid: offered.valid_until };
                 match addresses.iter_mut().find(|a| a.prefix == offered.prefix) {
                     Some(known) => {
-                        known.preferred |= preferred;
+                        // Whichever router of the prefix lets it live longest.
+                        known.lifetimes.preferred = known.lifetimes.preferred.max(lifetimes.preferred);
+                        known.lifetimes.valid = known.lifetimes.valid.max(lifetimes.valid);
                         known.on_link |= offered.on_link;
                     }
                     None => addresses.push(Address {
                         address: isatap::own(offered.prefix, self.address),
                         prefix: offered.prefix,
-                        preferred,
+                        lifetimes,
                         on_link: offered.on_link,
                     }),
                 }
@@ -121,27 +116,17 @@ impl Host {
         addresses
     }
 
-    /// One route a prefix: through a router that answers, then by preference (RFC 4191, section 3.2), then by the order
-    /// of the list. Where no router answers there is no route, so that programs fail at once and not after a timeout.
-    fn choose_routes(&self) -> Vec<Route> {
-        let mut routes: Vec<Route> = Vec::new();
-        for router in self.routers.iter().filter(|r| r.is_usable()) {
-            for offered in &router.offer.routes {
-                let candidate = Route {
-                    prefix: offered.prefix,
-                    next_hop: router.link_local(),
-                    router: router.v4,
-                    preference: offered.preference,
-                };
-                match routes.iter_mut().find(|r| r.prefix == offered.prefix) {
-                    Some(known) if rank(candidate.preference) > rank(known.preference) => *known = candidate,
-                    Some(_) => {}
-                    None => routes.push(candidate),
-                }
-            }
-        }
-        routes.sort_by_key(|route| (Reverse(route.prefix.length()), route.prefix));
-        routes
+    /// One route a prefix for the kernel, which leads every packet here: a new connection takes the best way, and gets
+    /// its address from the router of that way.
+    fn choose_routes(&self, ways: &Ways) -> Vec<Route> {
+        let route = |way: &Way| Route {
+            prefix: way.destination,
+            next_hop: way.next_hop,
+            router: way.router,
+            preference: way.preference,
+            source: way.source.map(|prefix| isatap::own(prefix, self.address)),
+        };
+        ways.best().map(route).collect()
     }
 
     fn choose_mtu(&self) -> u32 {
@@ -150,25 +135,29 @@ impl Host {
         given.min().map_or(LOWEST_MTU, |mtu| mtu.clamp(LOWEST_MTU, HIGHEST_MTU))
     }
 
-    fn tell_states(&mut self) {
+    fn tell_addresses(&mut self, addresses: &[Address]) {
+        for new in addresses {
+            let Address { address, prefix, lifetimes, .. } = *new;
+            match self.chosen.addresses.iter().find(|old| old.address == address) {
+                Some(old) if old.lifetimes == lifetimes => {}
+                Some(old) if old.lifetimes.is_preferred() == lifetimes.is_preferred() => {
+                    self.events.push_back(HostEvent::AddressRenewed { address, prefix, lifetimes });
+                }
+                Some(_) | None => {
+                    self.events.push_back(HostEvent::AddressAdded { address, prefix, lifetimes });
+                }
+            }
+        }
+    }
+
+    fn tell_states(&mut self, now: Instant) {
         for router in &mut self.routers {
             let state = router.state();
             if state != router.told {
                 router.told = state;
+                router.since = now;
                 self.events.push_back(HostEvent::RouterChanged { router: router.v4, state });
             }
         }
-    }
-}
-
-fn told_alike(old: &Address, new: &Address) -> bool {
-    old.address == new.address && old.preferred == new.preferred
-}
-
-const fn rank(preference: Preference) -> u8 {
-    match preference {
-        Preference::Low => 0,
-        Preference::Medium => 1,
-        Preference::High => 2,
     }
 }

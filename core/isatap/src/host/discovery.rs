@@ -87,6 +87,7 @@ impl Host {
         router.discovery.answered(now, offer::shortest(&lease));
         router.reachability.confirm(now);
         router.offer.take(now, &lease);
+        router.has_offered |= !router.offer.is_empty();
         self.choose(now);
         Ok(())
     }

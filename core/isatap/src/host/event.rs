@@ -1,8 +1,10 @@
 //! What the kernel, the log and a person are told.
 
+use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_reason::Reason;
+use sixgate_time::Instant;
 use sixgate_wire::addr::Ipv6Prefix;
 use sixgate_wire::lease::Preference;
 
@@ -15,8 +17,17 @@ pub enum HostEvent {
         address: Ipv6Addr,
         /// The prefix that it is in.
         prefix: Ipv6Prefix,
-        /// False when new connections should not use it.
-        preferred: bool,
+        /// Until when.
+        lifetimes: Lifetimes,
+    },
+    /// An address that is there has other lifetimes and the same standing.
+    AddressRenewed {
+        /// The address.
+        address: Ipv6Addr,
+        /// The prefix that it is in.
+        prefix: Ipv6Prefix,
+        /// Until when.
+        lifetimes: Lifetimes,
     },
     /// An address is gone.
     AddressRemoved {
@@ -35,6 +46,9 @@ pub enum HostEvent {
         router: Ipv4Addr,
         /// As the router says.
         preference: Preference,
+        /// The address that new connections should come from: one that this router gave (RFC 8028, section 3.3).
+        /// `None` when it gave none.
+        source: Option<Ipv6Addr>,
     },
     /// A route is gone.
     RouteRemoved {
@@ -57,6 +71,23 @@ pub enum HostEvent {
     },
 }
 
+/// The two ends of an address (RFC 4862, section 5.5.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lifetimes {
+    /// Until when new connections should use it; [`Instant::ZERO`] when they should not any more.
+    pub preferred: Instant,
+    /// Until when it is there at all.
+    pub valid: Instant,
+}
+
+impl Lifetimes {
+    /// False when the address is there for open connections alone.
+    #[must_use]
+    pub fn is_preferred(self) -> bool {
+        self.preferred != Instant::ZERO
+    }
+}
+
 /// What is known of a router.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RouterState {
@@ -73,16 +104,18 @@ pub enum RouterState {
 }
 
 /// A router as `status` shows it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RouterView {
     /// Its IPv4 address.
     pub router: Ipv4Addr,
     /// Its link-local address, the next hop of routes through it.
     pub next_hop: Ipv6Addr,
-    /// The first address that this host has from it.
-    pub address: Option<Ipv6Addr>,
+    /// The addresses that this host has from it.
+    pub addresses: Vec<Ipv6Addr>,
     /// What it is.
     pub state: RouterState,
-    /// Why it is of no use.
+    /// Since when it is that.
+    pub since: Instant,
+    /// Why it is of no use, or what is missing.
     pub reason: Option<Reason>,
 }

@@ -4,7 +4,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_reason::{
     ISATAP_IDENTIFIER_TWIN, ISATAP_LOOP, ISATAP_MULTICAST, ISATAP_ND_INVALID, ISATAP_NEXT_HOP_NONE,
-    ISATAP_NO_ROUTER, ISATAP_NOT_FOR_US, ISATAP_OUTER_UNUSABLE, ISATAP_SOURCE_NOT_EMBEDDED,
+    ISATAP_NOT_FOR_US, ISATAP_OUTER_UNUSABLE, ISATAP_SOURCE_NOT_EMBEDDED,
     ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, QUEUE_FULL, Reason,
 };
 use sixgate_time::Instant;
@@ -122,14 +122,14 @@ impl Host {
         if self.site.leads_back(dst) {
             return Err(Refused::with(ISATAP_TUNNEL_ADDRESS, Refusal::AddressUnreachable));
         }
-        let v4 = self.next_hop(dst)?;
+        let v4 = self.next_hop(src, dst)?;
         if let Some(at) = self.router(v4) {
             self.routers[at].reachability.sent(now);
         }
         Ok(v4)
     }
 
-    fn next_hop(&self, dst: Ipv6Addr) -> Result<Ipv4Addr, Refused> {
+    fn next_hop(&self, src: Ipv6Addr, dst: Ipv6Addr) -> Result<Ipv4Addr, Refused> {
         let unreachable = |reason| Refused::with(reason, Refusal::AddressUnreachable);
         // RFC 6324, section 3.3: whatever the form and the prefix, never to ourselves.
         if self.site.is_embedded_in(dst) {
@@ -149,8 +149,7 @@ impl Host {
         if dst.is_unicast_link_local() || self.chosen.is_on_link(dst) {
             return Err(unreachable(ISATAP_NEXT_HOP_NONE));
         }
-        let route = self.chosen.route(dst).ok_or(Refused::with(ISATAP_NO_ROUTER, Refusal::NoRoute))?;
-        Ok(route.router)
+        self.chosen.ways.take(src, dst)
     }
 
     fn is_own_address(&self, address: Ipv6Addr) -> bool {

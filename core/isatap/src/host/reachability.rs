@@ -13,10 +13,17 @@ use crate::queue::Message;
 /// RFC 4861, section 10: REACHABLE_TIME.
 const REACHABLE_TIME: Duration = Duration::from_secs(30);
 /// Sent to it this long without hearing anything of it: do not wait for the end of REACHABLE_TIME.
-const SUSPICION: Duration = Duration::from_secs(3);
-/// RFC 4861, section 10: RETRANS_TIMER and MAX_UNICAST_SOLICIT.
-const RETRANS_TIMER: Duration = Duration::from_secs(1);
-const MAX_UNICAST_SOLICIT: u8 = 3;
+const SUSPICION: Duration = Duration::from_secs(1);
+/// Between two solicitations. RFC 4861, section 10 has a second (RETRANS_TIMER), with which a loss would be noticed too
+/// late for a person who waits; routers of an intranet answer in milliseconds.
+const RETRANS_TIMER: Duration = Duration::from_millis(500);
+/// So many unanswered ones put it in doubt: then a router that answers is preferred (RFC 4861, section 6.3.6).
+const DOUBTFUL: u8 = 2;
+/// So many unanswered ones end it. RFC 4861, section 10 has three (MAX_UNICAST_SOLICIT), of a second each; RFC 7048 shows what
+/// impatience costs where there is no other router.
+const MAX_UNICAST_SOLICIT: u8 = 5;
+/// What was heard of another router is fresh enough to turn to it without asking.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What is known of the way to a router and back.
 ///
@@ -24,7 +31,7 @@ const MAX_UNICAST_SOLICIT: u8 = 3;
 ///             advertisement             idle too long, or sent and heard nothing
 ///  Unknown ------------------> Reachable ------------------------------------> Probing
 ///                               ^   ^                                           |  |
-///                               |   +-------- neighbour advertisement ----------+  | three solicitations unanswered
+///                               |   +-------- neighbour advertisement ----------+  | five solicitations unanswered
 ///                               +------------ advertisement --------- Failed <-----+
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +44,7 @@ pub(super) enum Reachability {
         /// The first packet sent to it since the last one heard from it.
         waiting_since: Option<Instant>,
     },
-    /// It is being asked.
+    /// It is being asked; after two solicitations without an answer it is in doubt.
     Probing { sent: u8, next: Instant },
     /// It did not answer; it is solicited as a router again.
     Failed,
@@ -63,6 +70,25 @@ impl Reachability {
         }
     }
 
+    /// True when another router should be taken, if there is one.
+    pub(super) fn is_suspect(&self) -> bool {
+        match self {
+            // The last one that was sent may still be answered.
+            Self::Probing { sent, .. } => *sent > DOUBTFUL,
+            Self::Unknown | Self::Failed => true,
+            Self::Reachable { .. } => false,
+        }
+    }
+
+    /// Asks at once, unless it was heard of a moment ago or is being asked.
+    fn ask(&mut self, now: Instant) {
+        if let Self::Reachable { confirmed, .. } = self
+            && now.since(*confirmed) > FRESH
+        {
+            *self = Self::Probing { sent: 0, next: now };
+        }
+    }
+
     pub(super) fn next_timeout(&self) -> Instant {
         match self {
             Self::Unknown | Self::Failed => Instant::NEVER,
@@ -78,26 +104,42 @@ impl Reachability {
 impl Host {
     /// Asks the routers that are due, and gives up those that did not answer. Routers that offer nothing are let be.
     pub(super) fn probe_due(&mut self, now: Instant) {
+        let mut doubt = false;
         for at in 0..self.routers.len() {
-            let router = &mut self.routers[at];
-            if router.offer.is_empty() || router.reachability.next_timeout() > now {
-                continue;
+            doubt |= self.probe(now, at);
+        }
+        if doubt {
+            // Whoever is turned to must be known to be there by then.
+            for router in &mut self.routers {
+                router.reachability.ask(now);
             }
-            let sent = match router.reachability {
-                Reachability::Probing { sent, .. } => sent,
-                Reachability::Unknown | Reachability::Reachable { .. } | Reachability::Failed => 0,
-            };
-            if sent >= MAX_UNICAST_SOLICIT {
-                router.reachability = Reachability::Failed;
-                router.discovery.restart(now);
-                continue;
+            for at in 0..self.routers.len() {
+                self.probe(now, at);
             }
-            router.reachability = Reachability::Probing { sent: sent + 1, next: now + RETRANS_TIMER };
-            let (v4, target) = (router.v4, router.link_local());
-            self.send(v4, target, Message::SolicitNeighbour { target });
         }
         // A router that was given up a moment ago is due for a solicitation.
         self.solicit_due(now);
+    }
+
+    /// Asks one router if it is due; true when it has left a solicitation unanswered.
+    fn probe(&mut self, now: Instant, at: usize) -> bool {
+        let router = &mut self.routers[at];
+        if router.offer.is_empty() || router.reachability.next_timeout() > now {
+            return false;
+        }
+        let sent = match router.reachability {
+            Reachability::Probing { sent, .. } => sent,
+            Reachability::Unknown | Reachability::Reachable { .. } | Reachability::Failed => 0,
+        };
+        if sent >= MAX_UNICAST_SOLICIT {
+            router.reachability = Reachability::Failed;
+            router.discovery.restart(now);
+            return true;
+        }
+        router.reachability = Reachability::Probing { sent: sent + 1, next: now + RETRANS_TIMER };
+        let (v4, target) = (router.v4, router.link_local());
+        self.send(v4, target, Message::SolicitNeighbour { target });
+        sent > 0
     }
 
     /// RFC 4861, section 7.2.5: a solicited advertisement of the router's own address proves that it is there.
@@ -114,7 +156,11 @@ impl Host {
         };
         // Only what was asked is an answer: one that failed has to advertise itself again.
         if message.solicited && router.is_usable() {
+            let doubted = router.reachability.is_suspect();
             router.reachability.confirm(now);
+            if doubted {
+                self.choose(now);
+            }
         }
         Ok(())
     }

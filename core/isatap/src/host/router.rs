@@ -2,7 +2,10 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use sixgate_reason::{ISATAP_ROUTER_SILENT, ISATAP_ROUTER_UNREACHABLE, ISATAP_ROUTER_WITHDRAWN};
+use sixgate_reason::{
+    ISATAP_NO_PREFIX, ISATAP_NO_ROUTE, ISATAP_OFFER_ENDED, ISATAP_ROUTER_SILENT, ISATAP_ROUTER_UNREACHABLE,
+    ISATAP_ROUTER_WITHDRAWN, Reason,
+};
 use sixgate_time::Instant;
 use sixgate_wire::addr::Ipv6Prefix;
 use sixgate_wire::addr::isatap::{self, Form};
@@ -19,8 +22,11 @@ pub(super) struct Router {
     pub(super) discovery: Discovery,
     pub(super) reachability: Reachability,
     pub(super) offer: Offer,
-    /// The state that was last told.
+    /// It offered something at some time.
+    pub(super) has_offered: bool,
+    /// The state that was last told, and since when it is that.
     pub(super) told: RouterState,
+    pub(super) since: Instant,
 }
 
 impl Router {
@@ -31,7 +37,9 @@ impl Router {
             discovery: Discovery::new(now),
             reachability: Reachability::Unknown,
             offer: Offer::default(),
+            has_offered: false,
             told: RouterState::Soliciting,
+            since: now,
         }
     }
 
@@ -62,19 +70,29 @@ impl Router {
         self.discovery.next.min(probe).min(self.offer.next_change())
     }
 
+    /// Why there is no address or no route through it.
+    fn reason(&self, state: RouterState) -> Option<Reason> {
+        match state {
+            RouterState::Soliciting => None,
+            RouterState::Reachable if self.offer.prefixes.is_empty() => Some(ISATAP_NO_PREFIX),
+            RouterState::Reachable if self.offer.routes.is_empty() => Some(ISATAP_NO_ROUTE),
+            RouterState::Reachable => None,
+            RouterState::Silent if self.has_offered => Some(ISATAP_OFFER_ENDED),
+            RouterState::Silent => Some(ISATAP_ROUTER_SILENT),
+            RouterState::Withdrawn => Some(ISATAP_ROUTER_WITHDRAWN),
+            RouterState::Unreachable => Some(ISATAP_ROUTER_UNREACHABLE),
+        }
+    }
+
     pub(super) fn view(&self, own: impl Fn(Ipv6Prefix) -> Ipv6Addr) -> RouterView {
         let state = self.state();
         RouterView {
             router: self.v4,
             next_hop: self.link_local(),
-            address: self.offer.prefixes.first().map(|p| own(p.prefix)),
+            addresses: self.offer.prefixes.iter().map(|p| own(p.prefix)).collect(),
             state,
-            reason: match state {
-                RouterState::Soliciting | RouterState::Reachable => None,
-                RouterState::Silent => Some(ISATAP_ROUTER_SILENT),
-                RouterState::Withdrawn => Some(ISATAP_ROUTER_WITHDRAWN),
-                RouterState::Unreachable => Some(ISATAP_ROUTER_UNREACHABLE),
-            },
+            since: self.since,
+            reason: self.reason(state),
         }
     }
 }

@@ -34,4 +34,8 @@ reasons! {
     230 ISATAP_HOST_DENIED "isatap-host-denied" "host was denied ISATAP at runtime, whatever the file says";
     231 ISATAP_PREFIX_NOT_OF_HOST "isatap-prefix-not-of-host" "address lies in an ISATAP prefix that the host's rule does not give";
     250 ISATAP_RETIRED "isatap-retired" "ISATAP is being retired: this host gets no answer any more";
+    270 ISATAP_SOURCE_OF_ANOTHER "isatap-source-of-another" "no router that leads there gave the prefix of this source address";
+    271 ISATAP_OFFER_ENDED "isatap-offer-ended" "what the router offered has run out, and it has not renewed it";
+    272 ISATAP_NO_PREFIX "isatap-no-prefix" "router answers and offers no prefix, so there is no address but the link-local one";
+    273 ISATAP_NO_ROUTE "isatap-no-route" "router answers and offers a prefix, but no route to anywhere";
 }
