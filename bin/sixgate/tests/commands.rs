@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sixgate_api::{
     Answer, Binding, Client, ClientState, ClientStatus, Component, ComponentState, Counters, Document,
     Explanation, GatewayStatus, HostState, HostStatus, IsatapHost, IsatapHosts, Nat64Bib, NewToken, Nrpt,
-    NrptRule, Revoked, Route, RouterLink, Status, Steering, Step, Timestamp, Who, path,
+    NrptRule, Revoked, Route, RouterLink, RouterName, Status, Steering, Step, Timestamp, Who, path,
 };
 use sixgate_io_control::{Handler, Request, Response, Server};
 
@@ -161,7 +161,17 @@ fn status(daemon: Daemon) -> Status {
                 router: "10.6.0.1".parse().unwrap(),
                 address: Some("fd6a:7e00:cafe:2:0:5efe:a06:814".parse().unwrap()),
                 state: "up".to_owned(),
+                since: Some(seconds_ago(2)),
                 reason: None,
+            }],
+            names: vec![RouterName {
+                name: "da-isatap.corp.example".to_owned(),
+                addresses: vec!["10.6.0.1".parse().unwrap()],
+                learned: Some(seconds_ago(90)),
+                state: "unanswered".to_owned(),
+                since: Some(seconds_ago(30)),
+                reason: Some("isatap-name-unanswered".to_owned()),
+                detail: Some("no server answers".to_owned()),
             }],
             routes: vec!["fd6a:7e00:cafe:1::/64".to_owned()],
         }),
@@ -268,8 +278,11 @@ fn status_of_each_role() {
     assert_eq!(
         host.text(&["status"]),
         "ISATAP host · up 3 s · eth0 10.6.8.20 · isatap0\n  \
-         router    address                            state  reason\n  \
-         10.6.0.1  fd6a:7e00:cafe:2:0:5efe:10.6.8.20  up\n  \
+         router    address                            state  since  reason\n  \
+         10.6.0.1  fd6a:7e00:cafe:2:0:5efe:10.6.8.20  up     2 s\n  \
+         name                    addresses  state       since  reason\n  \
+         da-isatap.corp.example  10.6.0.1   unanswered  30 s   no name server answers for the router's name; \
+         its last addresses stay in use (isatap-name-unanswered): no server answers\n  \
          routes: fd6a:7e00:cafe:1::/64\n"
     );
     let json = host.ask(&["status", "--json"]).json();

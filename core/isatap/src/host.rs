@@ -43,11 +43,18 @@ pub struct HostConfig {
     pub own_addresses: Vec<Ipv4Addr>,
     /// The broadcast addresses of its interfaces, for the same purpose.
     pub broadcasts: Vec<Ipv4Addr>,
+    /// Largest IPv4 packet of that interface, in octets; zero when it is not known.
+    pub ipv4_mtu: u32,
 }
 
 impl Default for HostConfig {
     fn default() -> Self {
-        Self { address: Ipv4Addr::UNSPECIFIED, own_addresses: Vec::new(), broadcasts: Vec::new() }
+        Self {
+            address: Ipv4Addr::UNSPECIFIED,
+            own_addresses: Vec::new(),
+            broadcasts: Vec::new(),
+            ipv4_mtu: 0,
+        }
     }
 }
 
@@ -55,6 +62,7 @@ impl Default for HostConfig {
 pub struct Host {
     address: Ipv4Addr,
     site: Site,
+    highest_mtu: u32,
     routers: Vec<Router>,
     chosen: Chosen,
     queue: Queue,
@@ -72,6 +80,7 @@ impl Host {
         Self {
             address: config.address,
             site: Site::new(config.address, &config.own_addresses, &config.broadcasts),
+            highest_mtu: highest_mtu(config.ipv4_mtu),
             routers: Vec::new(),
             chosen: Chosen::new(LOWEST_MTU),
             queue: Queue::new(MOST_WAITING),
@@ -112,6 +121,27 @@ impl Host {
             self.routers.push(router);
         }
         self.handle_timeout(now);
+    }
+
+    /// Takes what has changed of the machine beside the address of the host; that address makes it another host.
+    ///
+    /// Nothing that routers gave is lost by it: an address that some other interface gets must not cut a connection.
+    pub fn set_machine(&mut self, now: Instant, config: &HostConfig) {
+        self.site = Site::new(self.address, &config.own_addresses, &config.broadcasts);
+        self.highest_mtu = highest_mtu(config.ipv4_mtu);
+        let site = &self.site;
+        self.routers.retain(|router| site.is_other_node(router.v4));
+        self.handle_timeout(now);
+    }
+
+    /// The machine slept, while the clock stood still: what was offered is so much nearer its end, and whether a router
+    /// is there must be asked, for the network may be another one.
+    pub fn slept(&mut self, now: Instant, how_long: Duration) {
+        for router in &mut self.routers {
+            router.offer.age(how_long);
+            router.reachability.doubt(now);
+        }
+        self.solicit_again(now);
     }
 
     /// Solicits every router afresh: after the interface came back.
@@ -174,6 +204,16 @@ impl Host {
         z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         let percent = 90 + ((z ^ z >> 31) % 21) as u32;
         around * percent / 100
+    }
+}
+
+/// What fits through the interface without fragments (RFC 4213, section 3.2).
+fn highest_mtu(ipv4_mtu: u32) -> u32 {
+    const OUTER_HEADER: u32 = 20;
+    if ipv4_mtu == 0 {
+        HIGHEST_MTU
+    } else {
+        ipv4_mtu.saturating_sub(OUTER_HEADER).clamp(LOWEST_MTU, HIGHEST_MTU)
     }
 }
 

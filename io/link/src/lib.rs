@@ -39,6 +39,7 @@
 //! | [`poll`] | [`Poller`] (epoll) and [`Waker`] (eventfd) |
 //! | [`pool`] | buffers that are used again |
 //! | [`clock`] | the monotonic clock that the cores are given |
+//! | [`sleep`] | that the machine slept, which that clock does not count |
 //! | [`error`] | what a person is told when a link cannot be opened |
 
 pub mod clock;
@@ -47,6 +48,7 @@ mod mmsg;
 pub mod poll;
 pub mod pool;
 pub mod proto41;
+pub mod sleep;
 mod sockopt;
 pub mod tun;
 
@@ -54,6 +56,7 @@ pub use error::SetupError;
 pub use poll::{Event, Interest, Poller, Waker};
 pub use pool::BufferPool;
 pub use proto41::{Outer, Proto41};
+pub use sleep::SleepWatch;
 pub use tun::{Tun, TunOptions};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod api;
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,9 +11,10 @@ use sixgate_config::Host;
 use sixgate_io_control::Server;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::routers::{Answer, Routers};
+use crate::routers::{Answer, Name, Routers, Standing};
 use crate::seam::{ToControl, ToWorker, Work};
 use crate::{Failure, lookup};
 use api::Api;
@@ -47,9 +49,11 @@ async fn serve(
     let mut hangup = signal(SignalKind::hangup())?;
     let mut server = Some(Server::bind(&config.control, MODE)?);
     let mut served = JoinSet::new();
-    let mut api = Some(Api { work: work.clone(), device: config.device.clone(), since: Timestamp::now() });
+    let (shown, names) = watch::channel(routers.names());
+    let mut api =
+        Some(Api { work: work.clone(), device: config.device.clone(), since: Timestamp::now(), names });
     let (to, mut answers) = unbounded_channel();
-    let mut list = List { config, routers, work, lookups: JoinSet::new(), to };
+    let mut list = List { config, routers, work, lookups: JoinSet::new(), to, shown };
     list.look_up();
     loop {
         // Ready: the device is up, and a router has been asked or nobody knows one.
@@ -62,11 +66,18 @@ async fn serve(
             }
             said = from_worker.recv() => match said {
                 Some(ToControl::Solicited) => true,
+                Some(ToControl::Moved) => {
+                    list.look_up();
+                    false
+                }
                 Some(ToControl::Failed(what)) => return Err(Failure::new(what)),
                 None => return Err(Failure::new("the worker is gone")),
             },
             answer = answers.recv() => match answer {
-                Some((name, answer)) => list.learn(&name, answer) && list.routers.list().is_empty(),
+                Some((name, answer)) => {
+                    list.learn(&name, answer);
+                    list.routers.list().is_empty()
+                }
                 None => false,
             },
         };
@@ -87,26 +98,61 @@ struct List {
     work: Work,
     lookups: JoinSet<()>,
     to: UnboundedSender<(String, Answer)>,
+    /// What the control socket shows of the names.
+    shown: watch::Sender<Vec<(String, Name)>>,
 }
 
 impl List {
     fn look_up(&mut self) {
         self.lookups.abort_all();
-        for name in self.routers.names() {
+        for name in self.routers.to_look_up() {
             self.lookups.spawn(lookup::keep(name, self.config.nameserver.clone(), self.to.clone()));
         }
     }
 
-    /// Takes what a look-up said. Always true: something has been said.
-    fn learn(&mut self, name: &str, answer: Answer) -> bool {
-        if self.routers.learn(name, answer) {
-            tracing::info!(routers = ?self.routers.list(), "list of routers");
-            if let Err(e) = self.routers.save() {
-                tracing::warn!("the list of routers cannot be kept on disk: {e}");
+    /// Takes what a look-up said.
+    fn learn(&mut self, name: &str, answer: Answer) {
+        let before = self.standing(name);
+        let failure = match &answer {
+            Answer::Addresses(_) => None,
+            Answer::NoSuchName => Some("there is no such name"),
+            Answer::NoAddress => Some("it has no IPv4 address"),
+            Answer::Failed(why) => Some(why.as_str()),
+        };
+        // Said once, and not at each of the look-ups that follow.
+        let failure = failure.map(str::to_owned);
+        let fresh = matches!(answer, Answer::Addresses(_));
+        let changed = self.routers.learn(Timestamp::now(), name, answer);
+        if before != self.standing(name) {
+            match &failure {
+                Some(why) => tracing::warn!(
+                    name,
+                    "looking up the router's name: {why}; its last addresses stay in use: {:?}",
+                    self.addresses(name)
+                ),
+                None => tracing::info!(name, addresses = ?self.addresses(name), "router's name looked up"),
             }
+        }
+        if fresh && let Err(e) = self.routers.save() {
+            tracing::warn!("the list of routers cannot be kept on disk: {e}");
+        }
+        if changed {
+            tracing::info!(routers = ?self.routers.list(), "list of routers");
             self.work.tell(ToWorker::Routers(self.routers.list()));
         }
-        true
+        self.show();
+    }
+
+    fn standing(&self, name: &str) -> Option<Standing> {
+        self.routers.name(name).map(|n| n.standing)
+    }
+
+    fn addresses(&self, name: &str) -> &[Ipv4Addr] {
+        self.routers.name(name).map_or(&[], |n| &n.addresses)
+    }
+
+    fn show(&self) {
+        self.shown.send_replace(self.routers.names());
     }
 
     /// Reads the file again and takes over what can change while running, if it is valid in full.
@@ -128,6 +174,7 @@ impl List {
         self.config.nameserver = new.nameserver;
         self.routers.set_specs(&self.config.routers);
         self.work.tell(ToWorker::Routers(self.routers.list()));
+        self.show();
         self.look_up();
         tracing::info!("reloaded");
     }

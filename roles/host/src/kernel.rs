@@ -3,8 +3,13 @@
 use std::net::Ipv6Addr;
 
 use sixgate_io_host::{Address, HostError, Netlink, Route};
-use sixgate_isatap::HostEvent;
+use sixgate_isatap::{HostEvent, Lifetimes};
+use sixgate_time::Instant;
 use sixgate_wire::addr::Ipv6Prefix;
+use sixgate_wire::lease::Preference;
+
+/// The link-local address of the device is there as long as the device is.
+const FOR_EVER: Lifetimes = Lifetimes { preferred: Instant::NEVER, valid: Instant::NEVER };
 
 /// What hangs on the device.
 pub(crate) struct Kernel {
@@ -26,7 +31,7 @@ impl Kernel {
     /// Takes everything off the device and gives it this link-local address.
     pub(crate) fn begin(&mut self, link_local: Ipv6Addr) -> Result<(), HostError> {
         self.clear()?;
-        self.address(link_local, 64, true)
+        self.address(Instant::ZERO, link_local, 64, FOR_EVER)
     }
 
     /// Takes everything off the device.
@@ -41,13 +46,16 @@ impl Kernel {
     }
 
     /// Does what an event says.
-    pub(crate) fn apply(&mut self, event: &HostEvent) -> Result<(), HostError> {
+    pub(crate) fn apply(&mut self, now: Instant, event: &HostEvent) -> Result<(), HostError> {
         match *event {
-            HostEvent::AddressAdded { address, prefix, preferred } => {
-                self.address(address, prefix.length(), preferred)
+            HostEvent::AddressAdded { address, prefix, lifetimes }
+            | HostEvent::AddressRenewed { address, prefix, lifetimes } => {
+                self.address(now, address, prefix.length(), lifetimes)
             }
             HostEvent::AddressRemoved { address, .. } => self.remove_address(address),
-            HostEvent::RouteAdded { prefix, next_hop, .. } => self.route(prefix, next_hop),
+            HostEvent::RouteAdded { prefix, next_hop, preference, source, .. } => {
+                self.route(prefix, next_hop, preference, source)
+            }
             HostEvent::RouteRemoved { prefix, .. } => self.remove_route(prefix),
             HostEvent::MtuChanged { mtu } => self.netlink.set_link_mtu(self.device, mtu),
             HostEvent::RouterChanged { .. } => Ok(()),
@@ -65,10 +73,17 @@ impl Kernel {
 
     /// The kernel's own route for the prefix leads here too: what of it can be reached, the core knows, and it refuses
     /// the rest at once.
-    fn address(&mut self, address: Ipv6Addr, length: u8, preferred: bool) -> Result<(), HostError> {
+    fn address(
+        &mut self,
+        now: Instant,
+        address: Ipv6Addr,
+        length: u8,
+        lifetimes: Lifetimes,
+    ) -> Result<(), HostError> {
         let added = Address {
             prefix_route: true,
-            preferred: (!preferred).then_some(0),
+            preferred: seconds(now, lifetimes.preferred),
+            valid: seconds(now, lifetimes.valid),
             ..Address::plain(self.device, address, length)
         };
         self.netlink.replace_address(&added)?;
@@ -84,13 +99,26 @@ impl Kernel {
         }
     }
 
-    fn route(&mut self, prefix: Ipv6Prefix, next_hop: Ipv6Addr) -> Result<(), HostError> {
-        let added = Route { onlink: true, ..Route::dev(prefix, self.device).via(next_hop) };
+    fn route(
+        &mut self,
+        prefix: Ipv6Prefix,
+        next_hop: Ipv6Addr,
+        preference: Preference,
+        source: Option<Ipv6Addr>,
+    ) -> Result<(), HostError> {
+        let added = Route {
+            onlink: true,
+            metric: Some(metric(preference)),
+            source: source.map(Into::into),
+            ..Route::dev(prefix, self.device).via(next_hop)
+        };
         // One that leads to another router is replaced in one step, so there is no moment without.
         self.netlink.replace_route(&added)?;
-        self.routes.retain(|r| r.destination != added.destination);
+        let replaced = self.routes.iter().position(|r| r.destination == added.destination);
+        let replaced = replaced.map(|at| self.routes.remove(at)).filter(|r| r.metric != added.metric);
         self.routes.push(added);
-        Ok(())
+        // With another metric it stands beside the new one.
+        replaced.map_or(Ok(()), |old| self.netlink.remove_route(&old).map(drop))
     }
 
     fn remove_route(&mut self, prefix: Ipv6Prefix) -> Result<(), HostError> {
@@ -98,5 +126,48 @@ impl Kernel {
             Some(at) => self.netlink.remove_route(&self.routes.remove(at)).map(drop),
             None => Ok(()),
         }
+    }
+}
+
+/// Behind whatever leads to the same place natively: the kernel gives such routes 1,024, NetworkManager less, and
+/// systemd-networkd up to 2,048.
+const fn metric(preference: Preference) -> u32 {
+    match preference {
+        Preference::High => 3072,
+        Preference::Medium => 3328,
+        Preference::Low => 3584,
+    }
+}
+
+/// A lifetime as the kernel counts it, rounded up so that the end comes from us; `None` for ever.
+fn seconds(now: Instant, end: Instant) -> Option<u32> {
+    if end == Instant::NEVER {
+        return None;
+    }
+    let left = end.since(now);
+    let whole = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    Some(u32::try_from(whole).unwrap_or(u32::MAX - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sixgate_time::Duration;
+
+    #[test]
+    fn lifetimes_are_whole_seconds_that_end_no_sooner() {
+        let now = Instant::from_secs(100);
+        assert_eq!(seconds(now, now + Duration::from_millis(1500)), Some(2));
+        assert_eq!(seconds(now, now + Duration::from_secs(2)), Some(2));
+        assert_eq!(seconds(now, Instant::ZERO), Some(0));
+        assert_eq!(seconds(now, Instant::NEVER), None);
+        assert_eq!(seconds(now, Instant::from_secs(u64::from(u32::MAX) * 2)), Some(u32::MAX - 1));
+    }
+
+    #[test]
+    fn a_better_preference_is_a_lower_metric_and_none_beats_a_native_route() {
+        assert!(metric(Preference::High) < metric(Preference::Medium));
+        assert!(metric(Preference::Medium) < metric(Preference::Low));
+        assert!(metric(Preference::High) > 2048);
     }
 }

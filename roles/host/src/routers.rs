@@ -1,35 +1,57 @@
 //! The list of potential routers (RFC 5214, sections 8.1 and 8.3.2): addresses as they are, names as they were last known.
 //!
-//! What names meant is kept on disk, and a look-up that fails changes nothing: an outage of DNS leaves the tunnel up.
+//! What names meant is kept on disk. A look-up that fails changes nothing, and neither does an answer that the name is
+//! gone: an outage or a slip in DNS leaves the tunnel up, and `status` says what DNS says. Only another list of addresses
+//! takes the place of the last one; whether a router still serves us is for the router to say.
+
+mod cache;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
 use sixgate_config::host::RouterSpec;
 
-/// Name of the cache in the state directory.
-const CACHE: &str = "isatap-routers.json";
-/// Look-ups in a row that must say "no such name" before it is believed. A name that is gone takes the routers away, and
-/// servers that start or fail over give that answer too.
-const BELIEVED: u8 = 3;
+use cache::Cache;
 
 /// The list, and what its names mean.
 pub(crate) struct Routers {
     specs: Vec<RouterSpec>,
-    known: BTreeMap<String, Vec<Ipv4Addr>>,
-    /// How often in a row a name was not there.
-    absent: BTreeMap<String, u8>,
-    cache: PathBuf,
+    names: BTreeMap<String, Name>,
+    cache: Cache,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Cache {
-    schema: u32,
-    names: BTreeMap<String, Vec<Ipv4Addr>>,
+/// What is known of a name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Name {
+    /// Its addresses, as the last answer that had any gave them.
+    pub(crate) addresses: Vec<Ipv4Addr>,
+    /// When that answer came.
+    pub(crate) learned: Option<Timestamp>,
+    /// What the last look-up said.
+    pub(crate) standing: Standing,
+    /// Since when look-ups say that.
+    pub(crate) since: Option<Timestamp>,
+    /// What a person wants to know of a failure.
+    pub(crate) detail: Option<String>,
+}
+
+/// What the last look-up of a name said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Standing {
+    /// There was none since the start.
+    #[default]
+    NotAsked,
+    /// The addresses.
+    Answered,
+    /// There is no such name.
+    Gone,
+    /// The name is there and has no IPv4 address.
+    Empty,
+    /// Nobody answered, or only that they do not know.
+    Unanswered,
 }
 
 /// What a look-up said.
@@ -37,21 +59,23 @@ struct Cache {
 pub(crate) enum Answer {
     /// These, and no others.
     Addresses(Vec<Ipv4Addr>),
-    /// There is no such name, or it has no IPv4 address.
-    Absent,
-    /// Nobody knows.
-    Failed,
+    /// There is no such name.
+    NoSuchName,
+    /// The name has no IPv4 address.
+    NoAddress,
+    /// Nobody knows, and why.
+    Failed(String),
 }
 
 impl Routers {
     /// The list of the file, with what an earlier run knew of its names. A cache that cannot be read is a remark, no error.
     pub(crate) fn load(specs: &[RouterSpec], state: &Path) -> (Self, Option<String>) {
-        let cache = state.join(CACHE);
-        let (known, remark) = match read(&cache) {
-            Ok(known) => (known, None),
-            Err(e) => (BTreeMap::new(), Some(format!("{}: {e}; it will be written anew", cache.display()))),
+        let cache = Cache::in_folder(state);
+        let (names, remark) = match cache.read() {
+            Ok(names) => (names, None),
+            Err(e) => (BTreeMap::new(), Some(format!("{cache}: {e}; it will be written anew"))),
         };
-        let mut routers = Self { specs: Vec::new(), known, absent: BTreeMap::new(), cache };
+        let mut routers = Self { specs: Vec::new(), names, cache };
         routers.set_specs(specs);
         (routers, remark)
     }
@@ -59,18 +83,31 @@ impl Routers {
     /// Takes another list. What is known of names that are in it stays known.
     pub(crate) fn set_specs(&mut self, specs: &[RouterSpec]) {
         self.specs = specs.to_vec();
-        let names = self.names();
-        self.known.retain(|name, _| names.contains(name));
-        self.absent.clear();
+        let wanted: Vec<String> = self.to_look_up();
+        self.names.retain(|name, _| wanted.contains(name));
+        for name in wanted {
+            self.names.entry(name).or_default();
+        }
     }
 
-    /// The names to be looked up.
-    pub(crate) fn names(&self) -> Vec<String> {
+    /// The names to be looked up, in the order of the file.
+    pub(crate) fn to_look_up(&self) -> Vec<String> {
         let name = |spec: &RouterSpec| match spec {
             RouterSpec::Name(name) => Some(name.to_string()),
             RouterSpec::Address(_) => None,
         };
         self.specs.iter().filter_map(name).collect()
+    }
+
+    /// The names with what is known of them, in the order of the file.
+    pub(crate) fn names(&self) -> Vec<(String, Name)> {
+        let known = |name: String| self.names.get(&name).cloned().map(|known| (name, known));
+        self.to_look_up().into_iter().filter_map(known).collect()
+    }
+
+    /// What is known of one name.
+    pub(crate) fn name(&self, name: &str) -> Option<&Name> {
+        self.names.get(name)
     }
 
     /// The addresses, in the order of the file.
@@ -79,7 +116,9 @@ impl Routers {
         for spec in &self.specs {
             match spec {
                 RouterSpec::Address(address) => list.push(*address),
-                RouterSpec::Name(name) => list.extend(self.known.get(name.as_str()).into_iter().flatten()),
+                RouterSpec::Name(name) => {
+                    list.extend(self.names.get(name.as_str()).into_iter().flat_map(|n| &n.addresses));
+                }
             }
         }
         let mut seen = Vec::new();
@@ -91,115 +130,36 @@ impl Routers {
         list
     }
 
-    /// Takes what a look-up said; true when the list may be another one.
-    pub(crate) fn learn(&mut self, name: &str, answer: Answer) -> bool {
-        let addresses = match answer {
-            Answer::Failed => return false,
-            Answer::Absent => {
-                let times = self.absent.entry(name.to_owned()).or_default();
-                *times = times.saturating_add(1);
-                return *times >= BELIEVED && self.known.remove(name).is_some();
-            }
-            // The order of an answer changes from one to the next and means nothing.
-            Answer::Addresses(mut addresses) => {
-                addresses.sort_unstable();
-                addresses
-            }
+    /// Takes what a look-up said at `now`; true when the list may be another one.
+    pub(crate) fn learn(&mut self, now: Timestamp, name: &str, answer: Answer) -> bool {
+        // A look-up that was under way when the file changed.
+        let Some(known) = self.names.get_mut(name) else { return false };
+        let (standing, detail) = match &answer {
+            Answer::Addresses(_) => (Standing::Answered, None),
+            Answer::NoSuchName => (Standing::Gone, None),
+            Answer::NoAddress => (Standing::Empty, None),
+            Answer::Failed(why) => (Standing::Unanswered, Some(why.clone())),
         };
-        self.absent.remove(name);
-        self.known.insert(name.to_owned(), addresses.clone()) != Some(addresses)
+        if known.standing != standing {
+            known.standing = standing;
+            known.since = Some(now);
+        }
+        known.detail = detail;
+        let Answer::Addresses(mut addresses) = answer else { return false };
+        // The order of an answer changes from one to the next and means nothing.
+        addresses.sort_unstable();
+        addresses.dedup();
+        known.learned = Some(now);
+        let changed = known.addresses != addresses;
+        known.addresses = addresses;
+        changed
     }
 
     /// Writes what is known to disk, so that the file is whole at every moment.
     pub(crate) fn save(&self) -> io::Result<()> {
-        let text = serde_json::to_string_pretty(&Cache { schema: 1, names: self.known.clone() })?;
-        let fresh = self.cache.with_extension("new");
-        let mut file = File::create(&fresh)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.cache)
-    }
-}
-
-fn read(path: &Path) -> io::Result<BTreeMap<String, Vec<Ipv4Addr>>> {
-    let text = match fs::read_to_string(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        text => text?,
-    };
-    let cache: Cache = serde_json::from_str(&text)?;
-    if cache.schema == 1 {
-        Ok(cache.names)
-    } else {
-        Err(io::Error::other("it is of another version of sixgate"))
+        self.cache.write(&self.names)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 1);
-    const B: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 2);
-    const NAME: &str = "da-isatap.corp.example";
-
-    struct Directory(PathBuf);
-
-    impl Directory {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("sixgate-routers-{}-{name}", std::process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-    }
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn specs() -> Vec<RouterSpec> {
-        [NAME, "10.6.0.2"].iter().map(|text| RouterSpec::parse(text).unwrap()).collect()
-    }
-
-    #[test]
-    fn the_list_follows_the_file_and_survives_an_outage_and_a_restart() {
-        let directory = Directory::new("restart");
-        let (mut routers, remark) = Routers::load(&specs(), &directory.0);
-        assert_eq!((routers.list(), remark), (vec![B], None));
-        assert!(routers.learn(NAME, Answer::Addresses(vec![B, A])));
-        assert_eq!(routers.list(), [A, B]);
-        assert!(!routers.learn(NAME, Answer::Addresses(vec![A, B])), "the order of an answer means nothing");
-        assert!(!routers.learn(NAME, Answer::Failed));
-        routers.save().unwrap();
-        let (again, _) = Routers::load(&specs(), &directory.0);
-        assert_eq!(again.list(), [A, B]);
-        // A name that is not in the file any more is forgotten.
-        let (other, _) = Routers::load(&specs()[1..], &directory.0);
-        assert_eq!((other.list(), other.known.len()), (vec![B], 0));
-    }
-
-    #[test]
-    fn a_name_that_is_gone_is_believed_at_the_third_time_in_a_row() {
-        let directory = Directory::new("gone");
-        let (mut routers, _) = Routers::load(&specs(), &directory.0);
-        routers.learn(NAME, Answer::Addresses(vec![A]));
-        assert!(!routers.learn(NAME, Answer::Absent) && !routers.learn(NAME, Answer::Absent));
-        routers.learn(NAME, Answer::Addresses(vec![A]));
-        assert!(!routers.learn(NAME, Answer::Absent) && !routers.learn(NAME, Answer::Absent));
-        assert_eq!(routers.list(), [A, B]);
-        assert!(routers.learn(NAME, Answer::Absent));
-        assert_eq!(routers.list(), [B]);
-    }
-
-    #[test]
-    fn a_damaged_cache_is_a_remark_and_no_error() {
-        let directory = Directory::new("damaged");
-        for text in ["{", "{\"schema\":2,\"names\":{}}", "{\"schema\":1,\"names\":{\"a\":[\"x\"]}}"] {
-            fs::write(directory.0.join(CACHE), text).unwrap();
-            let (routers, remark) = Routers::load(&specs(), &directory.0);
-            assert_eq!(routers.list(), [B]);
-            assert!(remark.unwrap().contains(CACHE), "{text}");
-        }
-    }
-}
+mod tests;

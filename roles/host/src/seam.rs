@@ -22,6 +22,8 @@ pub(crate) enum ToWorker {
 pub(crate) enum ToControl {
     /// The first solicitation is on the wire.
     Solicited,
+    /// The machine woke up, its interface came back, or has another address: names may mean something else here.
+    Moved,
     /// The worker has ended, and why.
     Failed(String),
 }

@@ -16,6 +16,8 @@ pub(crate) struct Site {
     pub(crate) own: Vec<Ipv4Addr>,
     /// The broadcast addresses of its networks.
     pub(crate) broadcasts: Vec<Ipv4Addr>,
+    /// Largest packet of the interface, in octets.
+    pub(crate) mtu: u32,
     /// The interface is up and has a carrier.
     pub(crate) running: bool,
 }
@@ -49,6 +51,7 @@ impl Site {
             address,
             own: addresses.iter().filter_map(|a| as_v4(a.address)).collect(),
             broadcasts: addresses.iter().filter_map(|a| broadcast(as_v4(a.address)?, a.length)).collect(),
+            mtu: link.mtu,
             running: link.running,
         }))
     }
@@ -59,6 +62,7 @@ impl Site {
             address: self.address,
             own_addresses: self.own.clone(),
             broadcasts: self.broadcasts.clone(),
+            ipv4_mtu: self.mtu,
         }
     }
 }

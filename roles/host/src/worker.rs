@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::sync::mpsc;
 
 use sixgate_io_host::Monitor;
-use sixgate_io_link::{Interest, Outer, Poller, Proto41, Tun, Waker, clock};
+use sixgate_io_link::{Interest, Outer, Poller, Proto41, SleepWatch, Tun, Waker, clock};
 use sixgate_isatap::{Host, HostEvent};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::Packet;
@@ -31,6 +31,7 @@ const WAKE: u64 = 0;
 const TUN: u64 = 1;
 const LINK: u64 = 2;
 const NEWS: u64 = 3;
+const SLEEP: u64 = 4;
 
 /// What a worker is made of.
 pub(crate) struct Parts {
@@ -57,10 +58,13 @@ pub(crate) struct Worker {
     parts: Parts,
     link: Option<Link>,
     monitor: Monitor,
+    sleep: SleepWatch,
     poller: Poller,
     /// When to look at the network again.
     look_at: Instant,
     solicited: bool,
+    /// There was an address, and there is none.
+    lost: bool,
     /// True once the log says that there is no address.
     waits: bool,
     tally: Tally,
@@ -79,9 +83,11 @@ impl Worker {
             now: clock::now(),
             link: None,
             monitor: Monitor::new()?,
+            sleep: SleepWatch::new()?,
             poller: Poller::new(8)?,
             look_at: Instant::NEVER,
             solicited: false,
+            lost: false,
             waits: false,
             tally: Tally::new(),
             arrivals: (0..BATCH).map(|_| Packet::new()).collect(),
@@ -93,6 +99,7 @@ impl Worker {
         worker.poller.add(&worker.parts.waker, WAKE, Interest::READ)?;
         worker.poller.add(&worker.parts.tun, TUN, Interest::READ)?;
         worker.poller.add(&worker.monitor, NEWS, Interest::READ)?;
+        worker.poller.add(&worker.sleep, SLEEP, Interest::READ)?;
         worker.look()?;
         Ok(worker)
     }
@@ -131,6 +138,9 @@ impl Worker {
             if is(NEWS) && self.monitor.drain() {
                 self.look_at = self.look_at.min(self.now + SETTLING);
             }
+            if is(SLEEP) {
+                self.wake()?;
+            }
             if is(LINK) {
                 self.read_link()?;
             }
@@ -161,12 +171,30 @@ impl Worker {
         }
     }
 
+    /// The wall clock jumped, perhaps because the machine slept.
+    fn wake(&mut self) -> Result<(), Failure> {
+        let Some(slept) = self.sleep.drain()? else { return Ok(()) };
+        tracing::info!(seconds = slept.as_secs(), "the machine slept; asking all routers");
+        if let Some(link) = &mut self.link {
+            link.host.slept(self.now, slept);
+        }
+        self.look_at = self.now;
+        self.tell(ToControl::Moved);
+        Ok(())
+    }
+
+    fn tell(&self, what: ToControl) {
+        // Control may have ended already.
+        let _ = self.parts.outbox.send(what);
+    }
+
     /// Looks at the network: begins anew with another address, and asks again when the interface came back.
     fn look(&mut self) -> Result<(), Failure> {
         let parts = &mut self.parts;
         let seen = Site::look(parts.kernel.netlink(), parts.interface.as_deref(), &parts.routers)?;
         let Some(site) = seen else {
             if self.link.take().is_some() {
+                self.lost = true;
                 tracing::warn!("no IPv4 address towards the routers any more; waiting for one");
                 parts.kernel.clear()?;
             } else if !self.waits && !parts.routers.is_empty() {
@@ -176,16 +204,19 @@ impl Worker {
             self.waits |= !parts.routers.is_empty();
             return Ok(());
         };
-        if let Some(link) = &mut self.link {
-            let same =
-                |a: &Site, b: &Site| (a.address, &a.own, &a.broadcasts) == (b.address, &b.own, &b.broadcasts);
-            if same(&link.site, &site) {
-                if site.running && !link.site.running {
-                    link.host.solicit_again(self.now);
-                }
-                link.site = site;
-                return Ok(());
+        if let Some(link) = &mut self.link
+            && link.site.address == site.address
+        {
+            if link.site != site {
+                link.host.set_machine(self.now, &site.config());
             }
+            let back = site.running && !link.site.running;
+            link.site = site;
+            if back {
+                link.host.solicit_again(self.now);
+                self.tell(ToControl::Moved);
+            }
+            return Ok(());
         }
         self.waits = false;
         tracing::info!(interface = site.interface, ipv4 = %site.address, "ISATAP host");
@@ -194,7 +225,11 @@ impl Worker {
         let mut host = Host::new(site.config(), parts.seed);
         parts.kernel.begin(host.link_local())?;
         host.set_routers(self.now, &parts.routers);
-        self.link = Some(Link { site, socket, host });
+        let moved = self.link.replace(Link { site, socket, host }).is_some();
+        if moved || self.lost {
+            self.lost = false;
+            self.tell(ToControl::Moved);
+        }
         Ok(())
     }
 
@@ -215,14 +250,13 @@ impl Worker {
             if let HostEvent::MtuChanged { mtu } = event {
                 link.socket.set_mtu(u16::try_from(mtu).unwrap_or(u16::MAX));
             }
-            if let Err(error) = self.parts.kernel.apply(&event) {
+            if let Err(error) = self.parts.kernel.apply(self.now, &event) {
                 tracing::warn!("{error}");
             }
         }
         if asked && !self.solicited {
             self.solicited = true;
-            // Control may have ended already.
-            let _ = self.parts.outbox.send(ToControl::Solicited);
+            self.tell(ToControl::Solicited);
         }
     }
 
@@ -241,10 +275,13 @@ impl Worker {
 /// Says in the log what a person would want to know.
 fn told(event: &HostEvent) {
     match event {
-        HostEvent::AddressAdded { address, preferred: true, .. } => tracing::info!(%address, "address"),
-        HostEvent::AddressAdded { address, preferred: false, .. } => {
+        HostEvent::AddressAdded { address, lifetimes, .. } if lifetimes.is_preferred() => {
+            tracing::info!(%address, "address");
+        }
+        HostEvent::AddressAdded { address, .. } => {
             tracing::info!(%address, "address is not for new connections any more");
         }
+        HostEvent::AddressRenewed { address, .. } => tracing::debug!(%address, "address renewed"),
         HostEvent::AddressRemoved { address, .. } => tracing::info!(%address, "address is gone"),
         HostEvent::RouteAdded { prefix, router, .. } => tracing::info!(%prefix, %router, "route"),
         HostEvent::RouteRemoved { prefix, .. } => tracing::info!(%prefix, "route is gone"),

@@ -45,7 +45,7 @@ pub use names::{Answer, Explanation, Nrpt, NrptRule, Question, Route, Steering, 
 pub use nat64::{Binding, Nat64Bib, Nat64Pools, Nat64Sessions, Pool, Session};
 pub use status::{
     ClientState, ClientStatus, Component, ComponentState, GatewayStatus, HostStatus, Renewed, RouterLink,
-    Status,
+    RouterName, Status,
 };
 pub use tokens::{NewToken, Revoked, Token, TokenList, TokenName, TokenRequest, TokenState};
 pub use who::{Client, Who};

@@ -136,6 +136,9 @@ pub struct HostStatus {
     pub ipv4: Option<Ipv4Addr>,
     /// One entry a router and address; a router that gave none has one entry.
     pub isatap: Vec<RouterLink>,
+    /// The names of routers, and what DNS says of them.
+    #[serde(default)]
+    pub names: Vec<RouterName>,
     /// What goes to the routers.
     #[serde(default)]
     pub routes: Vec<String>,
@@ -148,10 +151,32 @@ pub struct RouterLink {
     pub router: Ipv4Addr,
     /// The address that we have by it.
     pub address: Option<Ipv6Addr>,
-    /// `up`, `soliciting`, `silent`, ...
+    /// `up`, `soliciting`, `silent`, `withdrawn`, `unreachable`.
     pub state: String,
-    /// Why it is not up: the code of a reason, or one line.
+    /// Since when it is so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<Timestamp>,
+    /// Why it is not up, or what is missing: the code of a reason.
     pub reason: Option<String>,
+}
+
+/// A name of routers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RouterName {
+    /// The name.
+    pub name: String,
+    /// The addresses in use.
+    pub addresses: Vec<Ipv4Addr>,
+    /// When DNS gave them.
+    pub learned: Option<Timestamp>,
+    /// `answered`, `remembered` (not asked since the start), `gone`, `empty`, `unanswered`.
+    pub state: String,
+    /// Since when it is so.
+    pub since: Option<Timestamp>,
+    /// Why it is not answered: the code of a reason.
+    pub reason: Option<String>,
+    /// What a person wants to know of a failure.
+    pub detail: Option<String>,
 }
 
 #[cfg(test)]
@@ -170,8 +195,10 @@ mod tests {
                 router: Ipv4Addr::new(10, 6, 0, 1),
                 address: Some("fd00::5efe:a06:814".parse().unwrap()),
                 state: "up".to_owned(),
+                since: None,
                 reason: None,
             }],
+            names: Vec::new(),
             routes: Vec::new(),
         });
         let value = crate::Document::new(status).to_value();

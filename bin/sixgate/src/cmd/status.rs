@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sixgate_api::{ClientState, ClientStatus, ComponentState, GatewayStatus, HostStatus, Status, path};
 use sixgate_io_control::Method;
+use sixgate_reason::Reason;
 
 use super::{call, show};
 use crate::cli::Context;
@@ -87,19 +88,42 @@ fn host(status: &HostStatus) -> String {
         (Some(interface), None) => format!("{interface} without IPv4 address"),
         (None, _) => "no interface".to_owned(),
     };
-    let mut table = Table::new("  ", &["router", "address", "state", "reason"]);
+    let mut table = Table::new("  ", &["router", "address", "state", "since", "reason"]);
     for link in &status.isatap {
         table.row([
             link.router.to_string(),
             link.address.map_or_else(|| "-".to_owned(), |a| dotted(a, false)),
             link.state.clone(),
-            link.reason.clone().unwrap_or_default(),
+            ago(link.since),
+            explained(link.reason.as_deref(), None),
+        ]);
+    }
+    let mut names = Table::new("  ", &["name", "addresses", "state", "since", "reason"]);
+    for name in &status.names {
+        let addresses: Vec<String> = name.addresses.iter().map(ToString::to_string).collect();
+        names.row([
+            name.name.clone(),
+            if addresses.is_empty() { "-".to_owned() } else { addresses.join(" ") },
+            name.state.clone(),
+            ago(name.since),
+            explained(name.reason.as_deref(), name.detail.as_deref()),
         ]);
     }
     let mut out = format!("ISATAP host · up {} · {place} · {}\n", ago(Some(status.since)), status.device);
     out.push_str(&table.render());
+    if !status.names.is_empty() {
+        out.push_str(&names.render());
+    }
     if !status.routes.is_empty() {
         out.push_str(&format!("  routes: {}\n", status.routes.join(" ")));
     }
     out
+}
+
+/// What the code of a reason means, the code itself for `sixgate explain`, and what is known of this case.
+fn explained(code: Option<&str>, detail: Option<&str>) -> String {
+    let Some(code) = code else { return String::new() };
+    let text = Reason::from_code(code).map(|reason| format!("{} ({code})", reason.text()));
+    let text = text.unwrap_or_else(|| code.to_owned());
+    detail.map_or_else(|| text.clone(), |detail| format!("{text}: {detail}"))
 }

@@ -10,7 +10,7 @@ use sixgate_wire::lease::Preference;
 
 use super::event::{HostEvent, Lifetimes};
 use super::way::{Way, Ways};
-use super::{HIGHEST_MTU, Host, LOWEST_MTU};
+use super::{Host, LOWEST_MTU};
 
 /// What was chosen, and is told to the kernel.
 pub(super) struct Chosen {
@@ -95,8 +95,7 @@ impl Host {
         let mut addresses: Vec<Address> = Vec::new();
         for router in &self.routers {
             for offered in &router.offer.prefixes {
-                let lifetimes =
-                    Lifetimes { preferred: offered.preferred_until, valid: offered.valid_until };
+                let lifetimes = Lifetimes { preferred: offered.preferred_until, valid: offered.valid_until };
                 match addresses.iter_mut().find(|a| a.prefix == offered.prefix) {
                     Some(known) => {
                         // Whichever router of the prefix lets it live longest.
@@ -132,7 +131,7 @@ impl Host {
     fn choose_mtu(&self) -> u32 {
         let given =
             self.routers.iter().filter(|r| !r.offer.is_empty()).map(|r| r.offer.mtu).filter(|mtu| *mtu != 0);
-        given.min().map_or(LOWEST_MTU, |mtu| mtu.clamp(LOWEST_MTU, HIGHEST_MTU))
+        given.min().map_or(LOWEST_MTU, |mtu| mtu.clamp(LOWEST_MTU, self.highest_mtu))
     }
 
     fn tell_addresses(&mut self, addresses: &[Address]) {

@@ -93,6 +93,22 @@ impl Offer {
         }
     }
 
+    /// So much time has passed that no clock counted.
+    pub(super) fn age(&mut self, by: Duration) {
+        let nearer = |end: &mut Instant| {
+            if *end != Instant::NEVER {
+                *end = *end - by;
+            }
+        };
+        for prefix in &mut self.prefixes {
+            nearer(&mut prefix.preferred_until);
+            nearer(&mut prefix.valid_until);
+        }
+        for route in &mut self.routes {
+            nearer(&mut route.until);
+        }
+    }
+
     /// Forgets what has ended.
     pub(super) fn expire(&mut self, now: Instant) {
         self.prefixes.retain(|p| p.valid_until > now);

@@ -80,6 +80,13 @@ impl Reachability {
         }
     }
 
+    /// Nothing of what was known counts any more.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        if let Self::Reachable { .. } = self {
+            *self = Self::Probing { sent: 0, next: now };
+        }
+    }
+
     /// Asks at once, unless it was heard of a moment ago or is being asked.
     fn ask(&mut self, now: Instant) {
         if let Self::Reachable { confirmed, .. } = self

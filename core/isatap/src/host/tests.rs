@@ -10,6 +10,7 @@ use sixgate_wire::nd::{self, Kind, NeighbourAdvertisement};
 use sixgate_wire::protocol;
 use sixgate_wire::refusal::Refusal;
 
+mod changes;
 mod machine;
 mod sites;
 
@@ -61,7 +62,8 @@ fn usual() -> Lease {
 
 fn host(now: Instant, routers: &[Ipv4Addr]) -> Host {
     let broadcasts = vec![Ipv4Addr::new(10, 6, 8, 255)];
-    let mut host = Host::new(HostConfig { address: HOST, own_addresses: vec![HOST], broadcasts }, [9; 32]);
+    let mut host =
+        Host::new(HostConfig { address: HOST, own_addresses: vec![HOST], broadcasts, ipv4_mtu: 0 }, [9; 32]);
     host.set_routers(now, routers);
     host
 }

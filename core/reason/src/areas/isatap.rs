@@ -19,7 +19,7 @@ reasons! {
     215 ISATAP_TUNNEL_ADDRESS "isatap-tunnel-address" "inner address is a 6to4 or Teredo address that embeds one of ours";
     216 ISATAP_IDENTIFIER_TWIN "isatap-identifier-twin" "destination has the other form of a known host's interface identifier";
     217 ISATAP_NO_ROUTER "isatap-no-router" "no router of ours leads to this destination";
-    218 ISATAP_ROUTER_SILENT "isatap-router-silent" "router does not answer solicitations";
+    218 ISATAP_ROUTER_SILENT "isatap-router-silent" "router does not answer solicitations: it is not there, does not serve this host, or protocol 41 is filtered";
     219 ISATAP_ROUTER_UNREACHABLE "isatap-router-unreachable" "router has stopped answering";
     220 ND_NOT_ND "nd-not-nd" "not the neighbour discovery message that was expected";
     221 ND_HOP_LIMIT "nd-hop-limit" "neighbour discovery message whose hop limit is not 255";
@@ -38,4 +38,7 @@ reasons! {
     271 ISATAP_OFFER_ENDED "isatap-offer-ended" "what the router offered has run out, and it has not renewed it";
     272 ISATAP_NO_PREFIX "isatap-no-prefix" "router answers and offers no prefix, so there is no address but the link-local one";
     273 ISATAP_NO_ROUTE "isatap-no-route" "router answers and offers a prefix, but no route to anywhere";
+    274 ISATAP_NAME_GONE "isatap-name-gone" "the router's name does not exist; its last addresses stay in use";
+    275 ISATAP_NAME_EMPTY "isatap-name-empty" "the router's name has no IPv4 address; its last addresses stay in use";
+    276 ISATAP_NAME_UNANSWERED "isatap-name-unanswered" "no name server answers for the router's name; its last addresses stay in use";
 }

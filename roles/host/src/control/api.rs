@@ -4,8 +4,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sixgate_api::{self as api, Document, path};
 use sixgate_io_control::{Handler, Method, Request, Response};
+use sixgate_io_link::clock;
 use sixgate_isatap::{RouterState, RouterView};
+use sixgate_reason::{ISATAP_NAME_EMPTY, ISATAP_NAME_GONE, ISATAP_NAME_UNANSWERED};
+use sixgate_time::Instant;
+use tokio::sync::watch;
 
+use crate::routers::{Name, Standing};
 use crate::seam::{View, Work};
 
 /// Answers calls of the control socket.
@@ -13,6 +18,8 @@ pub(crate) struct Api {
     pub(crate) work: Work,
     pub(crate) device: String,
     pub(crate) since: Timestamp,
+    /// The names of routers, and what DNS says of them.
+    pub(crate) names: watch::Receiver<Vec<(String, Name)>>,
 }
 
 impl Handler for Api {
@@ -36,13 +43,15 @@ impl Api {
             device: self.device.clone(),
             interface: view.interface,
             ipv4: view.ipv4,
-            isatap: view.routers.iter().map(link).collect(),
+            isatap: view.routers.iter().flat_map(links).collect(),
+            names: self.names.borrow().iter().map(|(name, known)| router_name(name, known)).collect(),
             routes: view.routes,
         }
     }
 }
 
-fn link(router: &RouterView) -> api::RouterLink {
+/// One entry an address; without any, one.
+fn links(router: &RouterView) -> Vec<api::RouterLink> {
     let state = match router.state {
         RouterState::Soliciting => "soliciting",
         RouterState::Silent => "silent",
@@ -50,12 +59,43 @@ fn link(router: &RouterView) -> api::RouterLink {
         RouterState::Withdrawn => "withdrawn",
         RouterState::Unreachable => "unreachable",
     };
-    api::RouterLink {
+    let link = |address| api::RouterLink {
         router: router.router,
-        address: router.address,
+        address,
         state: state.to_owned(),
+        since: Some(wall_clock(router.since)),
         reason: router.reason.map(|r| r.code().to_owned()),
+    };
+    if router.addresses.is_empty() {
+        vec![link(None)]
+    } else {
+        router.addresses.iter().map(|address| link(Some(*address))).collect()
     }
+}
+
+fn router_name(name: &str, known: &Name) -> api::RouterName {
+    let (state, reason) = match known.standing {
+        Standing::NotAsked => ("remembered", None),
+        Standing::Answered => ("answered", None),
+        Standing::Gone => ("gone", Some(ISATAP_NAME_GONE)),
+        Standing::Empty => ("empty", Some(ISATAP_NAME_EMPTY)),
+        Standing::Unanswered => ("unanswered", Some(ISATAP_NAME_UNANSWERED)),
+    };
+    api::RouterName {
+        name: name.to_owned(),
+        addresses: known.addresses.clone(),
+        learned: known.learned,
+        state: state.to_owned(),
+        since: known.since,
+        reason: reason.map(|r| r.code().to_owned()),
+        detail: known.detail.clone(),
+    }
+}
+
+/// When something was, on the clock on the wall.
+fn wall_clock(then: Instant) -> Timestamp {
+    let ago = clock::now().since(then);
+    Timestamp::now().checked_sub(ago).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn counters(view: &View) -> api::Counters {

@@ -33,10 +33,18 @@ type Event = (&'static str, fn(&mut Host, Instant));
 
 fn all_events() -> [Event; 6] {
     [
-        ("advertisement", |host, now| drop(advertise(host, now, R1, &usual()))),
-        ("answer", |host, now| drop(confirm(host, now, R1))),
-        ("sent", |host, now| drop(send(host, now, CLIENT))),
-        ("heard", |host, now| drop(host.decapsulate(now, R1, HOST, &data(six(CLIENT), global(HOST))))),
+        ("advertisement", |host, now| {
+            advertise(host, now, R1, &usual());
+        }),
+        ("answer", |host, now| {
+            confirm(host, now, R1);
+        }),
+        ("sent", |host, now| {
+            let _ = send(host, now, CLIENT);
+        }),
+        ("heard", |host, now| {
+            host.decapsulate(now, R1, HOST, &data(six(CLIENT), global(HOST)));
+        }),
         ("half a second", |host, now| host.handle_timeout(now + Duration::from_millis(500))),
         ("31 seconds", |host, now| host.handle_timeout(now + secs(31))),
     ]
@@ -54,7 +62,8 @@ fn every_state_meets_every_event() {
             happen(&mut host, NOW);
             let router = &host.routers[0];
             let usable = if router.is_usable() { "" } else { ", not used" };
-            let doubt = if router.is_usable() && router.reachability.is_suspect() { ", in doubt" } else { "" };
+            let doubt =
+                if router.is_usable() && router.reachability.is_suspect() { ", in doubt" } else { "" };
             writeln!(table, "{from} + {event} = {}{doubt}{usable}", name(router.reachability)).unwrap();
         }
     }

@@ -74,10 +74,7 @@ fn where_both_sites_lead_the_source_names_the_router() {
     assert_eq!(from(&mut host, global(HOST), SHARED_HOST), Ok(R1));
     // With the far router gone new connections come from the near site's address; the far address leads nowhere.
     host.set_routers(T0, &[R1]);
-    assert_eq!(
-        sources(&events(&mut host)).last(),
-        Some(&(SHARED.parse().unwrap(), R1, Some(global(HOST))))
-    );
+    assert_eq!(sources(&events(&mut host)).last(), Some(&(SHARED.parse().unwrap(), R1, Some(global(HOST)))));
     assert_eq!(from(&mut host, global(HOST), SHARED_HOST), Ok(R1));
 }
 
