@@ -53,31 +53,34 @@ impl Worker {
 
     /// Sends what this turn has queued.
     pub(super) fn flush(&mut self) {
-        if let (Some(link), Some(mut scratch)) = (&mut self.isatap, self.pool.take()) {
+        self.flush_isatap();
+        self.flush_clients();
+    }
+
+    fn flush_isatap(&mut self) {
+        let Some(link) = &mut self.isatap else { return };
+        if let Some(mut scratch) = self.pool.take() {
             link.queue_own(&mut scratch);
             self.pool.give(scratch);
-            while let Some(event) = link.router.poll_event() {
-                match event {
-                    RouterEvent::HostServed { ipv4 } => {
-                        tracing::info!(host = %ipv4, "ISATAP host is served");
-                        // Nobody else would tell this host that its router is back, should this run end now.
-                        if self.hosts_due != Instant::NEVER {
-                            self.hosts_due = self.hosts_due.min(self.now + KEEP_NEW_HOST);
-                        }
+        }
+        while let Some(event) = link.router.poll_event() {
+            match event {
+                RouterEvent::HostServed { ipv4 } => {
+                    tracing::info!(host = %ipv4, "ISATAP host is served");
+                    // Nobody else would tell this host that its router is back, should this run end now.
+                    if self.hosts_due != Instant::NEVER {
+                        self.hosts_due = self.hosts_due.min(self.now + KEEP_NEW_HOST);
                     }
-                    RouterEvent::HostForgotten { ipv4 } => {
-                        tracing::info!(host = %ipv4, "ISATAP host is gone")
-                    }
-                    // The refusal itself is counted and logged under its reason.
-                    RouterEvent::HostRefused { .. } => {}
                 }
-            }
-            if let Err(e) = link.socket.flush() {
-                let reason = sixgate_reason::QUEUE_FULL;
-                self.tally.count(self.now, reason, format_args!("protocol 41: {e}"));
+                RouterEvent::HostForgotten { ipv4 } => tracing::info!(host = %ipv4, "ISATAP host is gone"),
+                // The refusal itself is counted and logged under its reason.
+                RouterEvent::HostRefused { .. } => {}
             }
         }
-        self.flush_clients();
+        if let Err(e) = link.socket.flush() {
+            let reason = sixgate_reason::QUEUE_FULL;
+            self.tally.count(self.now, reason, format_args!("protocol 41: {e}"));
+        }
     }
 
     /// Tells ISATAP hosts that this router goes, and clients that their stream ends here.
