@@ -62,8 +62,8 @@ pub struct Nat64 {
     errors6: TokenBucket,
     errors4: TokenBucket,
     output: Output,
-    /// Fragments that waited in vain since somebody asked.
-    late_drops: usize,
+    /// Fragments that waited and were refused then, since somebody asked; one entry for each of a handful of reasons.
+    late_drops: Vec<(Reason, usize)>,
     /// Buffers for packets that wait no longer; as many as calls nest.
     scratch: Vec<Packet>,
 }
@@ -87,7 +87,7 @@ impl Nat64 {
             errors6: TokenBucket::new(config.errors_per_second, config.errors_per_second),
             errors4: TokenBucket::new(config.errors_per_second, config.errors_per_second),
             output: Output::default(),
-            late_drops: 0,
+            late_drops: Vec::new(),
             scratch: Vec::new(),
             config,
             seed,
@@ -163,8 +163,24 @@ impl Nat64 {
 
     /// One packet that was taken as [`Verdict::Consumed`] and has been given up since; for the counters.
     pub fn poll_late_drop(&mut self) -> Option<Reason> {
-        self.late_drops = self.late_drops.checked_sub(1)?;
-        Some(NAT64_FRAGMENT_UNKNOWN)
+        if self.fragments6.take_given_up() || self.fragments4.take_given_up() {
+            return Some(NAT64_FRAGMENT_UNKNOWN);
+        }
+        let (reason, many) = self.late_drops.last_mut()?;
+        let reason = *reason;
+        *many -= 1;
+        if *many == 0 {
+            self.late_drops.pop();
+        }
+        Some(reason)
+    }
+
+    /// Remembers one of them for [`Nat64::poll_late_drop`].
+    fn refused_late(&mut self, reason: Reason) {
+        match self.late_drops.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, many)) => *many += 1,
+            None => self.late_drops.push((reason, 1)),
+        }
     }
 
     /// Packets of the output that were lost because nobody drained it or `out` was too small.

@@ -72,6 +72,8 @@ pub(crate) struct Fragments<M> {
     spare: Vec<Vec<u8>>,
     shares: HashMap<Ipv6Addr, Share, Key>,
     octets: u32,
+    /// Fragments that waited in vain and were not taken notice of yet.
+    given_up: usize,
 }
 
 impl<M: Copy> Fragments<M> {
@@ -84,6 +86,7 @@ impl<M: Copy> Fragments<M> {
             spare: Vec::new(),
             shares: HashMap::with_capacity_and_hasher(64, key),
             octets: 0,
+            given_up: 0,
         }
     }
 
@@ -255,6 +258,7 @@ impl<M: Copy> Fragments<M> {
             if let Some(buffer) = self.waiting.remove(held) {
                 octets += buffer.len() as u32;
                 self.spare.push(buffer);
+                self.given_up += 1;
             }
         }
         entry.octets = 0;
@@ -269,13 +273,19 @@ impl<M: Copy> Fragments<M> {
         Some(self.entries.get(self.by_age.first()?)?.since + timeout)
     }
 
-    /// Gives up the oldest datagram if its time has come, and tells how many of its fragments had waited in vain;
-    /// `None` when it is too early.
-    pub(crate) fn expire_one(&mut self, now: Instant, timeout: Duration) -> Option<usize> {
-        let id = self.by_age.first().filter(|_| self.first_expires(timeout).is_some_and(|at| at <= now))?;
-        let before = self.waiting.len();
+    /// Gives up the oldest datagram if its time has come; false when it is too early.
+    pub(crate) fn expire_one(&mut self, now: Instant, timeout: Duration) -> bool {
+        let due = self.first_expires(timeout).is_some_and(|at| at <= now);
+        let Some(id) = self.by_age.first().filter(|_| due) else { return false };
         self.forget(id);
-        Some(before - self.waiting.len())
+        true
+    }
+
+    /// Takes one from the fragments that waited in vain; false when there is none.
+    pub(crate) fn take_given_up(&mut self) -> bool {
+        let some = self.given_up > 0;
+        self.given_up -= usize::from(some);
+        some
     }
 }
 
@@ -330,7 +340,9 @@ mod tests {
         assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(8, 24, true)), Err(NAT64_FRAGMENT_OVERLAP));
         assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(64, 8, false)), Err(NAT64_FRAGMENT_OVERLAP));
         assert_eq!(table.octets, 0);
-        assert_eq!(table.expire_one(Instant::from_secs(2), TWO), Some(0));
+        assert!(table.expire_one(Instant::from_secs(2), TWO));
+        assert!(table.take_given_up(), "one of them waited");
+        assert!(!table.take_given_up());
         assert!(table.arrive(Instant::ZERO, datagram(1), part(64, 8, false)).is_ok());
     }
 

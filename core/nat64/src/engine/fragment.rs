@@ -71,8 +71,9 @@ impl Nat64 {
                         mapping
                     }
                     Err(why) => {
-                        self.drop6(now, &packet, why);
+                        let reason = self.drop6(now, &packet, why);
                         self.fragments6.forget(id);
+                        self.refused_late(reason);
                         break;
                     }
                 },
@@ -144,8 +145,9 @@ impl Nat64 {
                         mapping
                     }
                     Err(why) => {
-                        self.drop4(now, &packet, why);
+                        let reason = self.drop4(now, &packet, why);
                         self.fragments4.forget(id);
+                        self.refused_late(reason);
                         break;
                     }
                 },

@@ -139,8 +139,11 @@ impl Worker {
             }
             self.pool.give(out);
             if !some {
-                return;
+                break;
             }
+        }
+        while let Some(reason) = self.nat64.as_mut().and_then(|nat64| nat64.engine.poll_late_drop()) {
+            self.tally.count(self.now, reason, "a fragment that waited in vain");
         }
     }
 
