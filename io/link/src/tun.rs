@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use sixgate_reason::{MALFORMED_IPV4, MALFORMED_IPV6, Reason};
 use sixgate_wire::offload::Segments;
 use sixgate_wire::{Packet, Segmentation};
 
@@ -40,7 +41,8 @@ pub struct Tun {
     options: TunOptions,
     /// Takes what is cut here because the kernel does not cut it: UDP super-packets before Linux 6.2.
     scratch: Option<Packet>,
-    damaged: u64,
+    damaged4: u64,
+    damaged6: u64,
 }
 
 impl Tun {
@@ -70,7 +72,7 @@ impl Tun {
         let cuts_udp = ioctl::set_offload(fd.as_fd(), options.offload)
             .map_err(|e| SetupError::new(format!("segmentation offload of {name}"), e))?;
         let scratch = (!cuts_udp).then(Packet::new);
-        Ok(Self { fd, name: name.to_owned(), options: *options, scratch, damaged: 0 })
+        Ok(Self { fd, name: name.to_owned(), options: *options, scratch, damaged4: 0, damaged6: 0 })
     }
 
     /// The device's name.
@@ -87,16 +89,22 @@ impl Tun {
         ioctl::set_up(&self.name).map_err(|e| SetupError::new(format!("setting {} up", self.name), e))
     }
 
-    /// Packets from the kernel that were let go: larger than the buffer, or with metadata that does not fit them.
-    #[must_use]
-    pub fn damaged(&self) -> u64 {
-        self.damaged
+    /// One packet from the kernel that was let go and not asked for yet, for the counters: no IP, not whole, larger than the
+    /// buffer, or with metadata that does not fit it.
+    pub fn poll_damaged(&mut self) -> Option<Reason> {
+        for (count, reason) in [(&mut self.damaged4, MALFORMED_IPV4), (&mut self.damaged6, MALFORMED_IPV6)] {
+            if let Some(rest) = count.checked_sub(1) {
+                *count = rest;
+                return Some(reason);
+            }
+        }
+        None
     }
 
     /// Reads the next packet into `packet`; false when there is none. Does not block.
     ///
     /// # Errors
-    /// What the system says of the descriptor: the device is gone. Not for one bad packet; see [`Tun::damaged`].
+    /// What the system says of the descriptor: the device is gone. Not for one bad packet; see [`Tun::poll_damaged`].
     pub fn receive(&mut self, packet: &mut Packet) -> io::Result<bool> {
         loop {
             packet.reset();
@@ -115,7 +123,8 @@ impl Tun {
                 packet.offload = offload;
                 return Ok(true);
             }
-            self.damaged += 1;
+            let claims_v4 = packet.bytes().first().is_some_and(|first| first >> 4 == 4);
+            *if claims_v4 { &mut self.damaged4 } else { &mut self.damaged6 } += 1;
         }
     }
 

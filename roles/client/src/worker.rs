@@ -192,6 +192,9 @@ impl Worker {
                 self.ends.tally.count(why);
             }
         }
+        while let Some(reason) = self.ends.tun.poll_damaged() {
+            self.ends.tally.count(reason);
+        }
         Ok(())
     }
 }

@@ -37,7 +37,7 @@ fn pump(mut a: Tun, mut b: Tun, stop: &AtomicBool, largest: &AtomicUsize) {
             a.send(&packet).unwrap();
         }
     }
-    assert_eq!((a.damaged(), b.damaged()), (0, 0));
+    assert_eq!((a.poll_damaged(), b.poll_damaged()), (None, None));
 }
 
 /// Packets that the device of the calling thread's namespace has given to its kernel.
@@ -154,7 +154,8 @@ fn a_packet_larger_than_the_buffer_is_counted_and_the_next_one_comes() {
         let mut packet = Packet::with_capacity(200);
         let found = (0..20).any(|_| tun.receive(&mut packet).unwrap() && packet.len() == 49);
         assert!(found);
-        assert_eq!(tun.damaged(), 1);
+        assert_eq!(tun.poll_damaged(), Some(sixgate_reason::MALFORMED_IPV4));
+        assert_eq!(tun.poll_damaged(), None);
     });
     namespace.join().unwrap();
 }

@@ -174,6 +174,9 @@ impl Worker {
             self.accept_kernel(&mut packet);
         }
         self.pool.give(packet);
+        while let Some(reason) = self.kernel.get_mut(n).and_then(Tun::poll_damaged) {
+            self.tally.count(self.now, reason, "from the kernel");
+        }
         Ok(())
     }
 
@@ -193,6 +196,9 @@ impl Worker {
             }
         }
         self.pool.give(packet);
+        while let Some(reason) = self.nat64.as_mut().and_then(|nat64| nat64.tun.poll_damaged()) {
+            self.tally.count(self.now, reason, "from the kernel, for the translator");
+        }
         Ok(())
     }
 

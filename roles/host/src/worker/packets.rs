@@ -51,6 +51,9 @@ impl Worker {
             }
         }
         self.arrivals.push(packet);
+        while let Some(reason) = self.parts.tun.poll_damaged() {
+            self.tally.count(self.now, reason, "from the kernel");
+        }
         // Each packet that the device handed over goes out before the loop sleeps.
         if let Some(link) = &mut self.link
             && let Err(error) = link.socket.flush()
