@@ -64,8 +64,14 @@ async fn converse<H: Handler>(
         while tasks.try_join_next().is_some() {}
         let Ok(turn) = Arc::clone(&under_work).acquire_owned().await else { break };
         let message = match timeout(IDLE, read(&mut reader)).await {
-            Ok(Ok(message)) => message,
-            Ok(Err(_)) => break,
+            Ok(Ok(Some(message))) => message,
+            Ok(Ok(None)) => break,
+            Ok(Err(error)) => {
+                if error.kind() == io::ErrorKind::UnexpectedEof {
+                    handler.refused(client.ip(), DNS_MALFORMED);
+                }
+                break;
+            }
             // Half a message may have been read, so the connection cannot go on; what is under work is answered.
             Err(_) => break,
         };
@@ -107,11 +113,16 @@ async fn converse<H: Handler>(
     Ok(())
 }
 
-async fn read(reader: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
-    let length = reader.read_u16().await?;
-    let mut message = vec![0; usize::from(length)];
+/// The next message; `None` when the peer has said all. `UnexpectedEof` when it ends within a message.
+async fn read(reader: &mut OwnedReadHalf) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 2];
+    if reader.read(&mut length[..1]).await? == 0 {
+        return Ok(None);
+    }
+    reader.read_exact(&mut length[1..]).await?;
+    let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
     reader.read_exact(&mut message).await?;
-    Ok(message)
+    Ok(Some(message))
 }
 
 async fn write_all(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<u8>>) {
