@@ -18,4 +18,5 @@ pub(crate) use alias::Aliases;
 pub(crate) use isatap::IsatapLink;
 pub(crate) use nat64::Translator;
 pub(crate) use port::Way;
+pub(crate) use tally::Said;
 pub(crate) use worker::{Parts, Worker};

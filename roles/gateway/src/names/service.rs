@@ -6,7 +6,7 @@ mod explain;
 mod tests;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use sixgate_api::Explanation;
@@ -18,6 +18,7 @@ use sixgate_reason::Reason;
 use sixgate_wire::addr::IpPrefix;
 
 use super::SharedCounters;
+use crate::net::Said;
 use drive::Asker;
 
 /// What is listened on, who may ask, where questions go and what is made of the answers.
@@ -108,6 +109,7 @@ pub struct Dns64Service {
 pub(super) struct Shared {
     rules: RwLock<(Dns64, Arc<Forwarder>)>,
     counters: SharedCounters,
+    said: Mutex<Said>,
     start: Instant,
 }
 
@@ -118,7 +120,8 @@ impl Dns64Service {
     /// The first address that cannot be listened on.
     pub fn start(config: Dns64Config, counters: SharedCounters) -> Result<Self, BindError> {
         let rules = RwLock::new(rules(&config));
-        let shared = Arc::new(Shared { rules, counters, start: Instant::now() });
+        let shared =
+            Arc::new(Shared { rules, counters, said: Mutex::new(Said::new()), start: Instant::now() });
         let server = Server::start(&config.listen, config.options, Arc::clone(&shared))?;
         Ok(Self { server, shared })
     }
@@ -156,8 +159,12 @@ impl Shared {
         Asker { dns64, forwarder, start: self.start }
     }
 
-    fn count(&self, reason: Reason) {
+    /// Counts `reason`, and says so when it first strikes.
+    fn count(&self, client: IpAddr, reason: Reason) {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).count(reason);
+        let now = sixgate_io_link::clock::now();
+        let what = format_args!("a question of {client}");
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).say(now, reason, what);
     }
 }
 
@@ -166,17 +173,17 @@ impl Handler for Shared {
         let asker = self.asker();
         let outcome = asker.ask(request.client.ip(), request.stream, &request.message, |_| {}).await;
         for _ in 0..outcome.mismatches {
-            self.count(sixgate_reason::DNS_MISMATCH);
+            self.count(request.client.ip(), sixgate_reason::DNS_MISMATCH);
         }
         if let Some(reason) = outcome.reason {
-            self.count(reason);
+            self.count(request.client.ip(), reason);
             tracing::debug!(client = %request.client.ip(), code = reason.code(), "question not answered");
         }
         outcome.answer.map(|answer| answer.message)
     }
 
     fn refused(&self, client: IpAddr, reason: Reason) {
-        self.count(reason);
+        self.count(client, reason);
         tracing::debug!(%client, code = reason.code(), "question refused");
     }
 }
