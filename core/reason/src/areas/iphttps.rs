@@ -27,4 +27,5 @@ reasons! {
     423 IPHTTPS_GATEWAY_FOREIGN "iphttps-gateway-foreign" "gateway whose certificate is not of the authority that we were given, or not for its name";
     424 IPHTTPS_DISCONNECTED "iphttps-disconnected" "gateway that ended the connection";
     425 IPHTTPS_GATEWAY_EXPIRED "iphttps-gateway-expired" "gateway whose certificate is expired or not yet valid, by our clock";
+    426 IPHTTPS_BAD_RECORD "iphttps-bad-record" "TLS record that is broken or forged";
 }

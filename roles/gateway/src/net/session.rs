@@ -64,6 +64,7 @@ impl Worker {
         let Some(mut client) = self.clients.take(n) else { return };
         let received = client.stream.receive();
         let drained = self.drain_stream(n, &mut client);
+        let within_a_packet = !client.stream.plaintext().is_empty();
         self.clients.put(n, client);
         self.clients.mark(n);
         while let Some(packet) = self.deferred.pop() {
@@ -77,10 +78,13 @@ impl Worker {
         match (drained, received) {
             (Err(reason), _) => self.end(n, Some(reason)),
             (Ok(()), Ok(Received::Data | Received::WouldBlock)) => {}
-            (Ok(()), Ok(Received::Closed)) => self.end(n, None),
+            (Ok(()), Ok(Received::Closed)) => {
+                self.end(n, within_a_packet.then_some(sixgate_reason::IPHTTPS_BAD_FRAMING));
+            }
             (Ok(()), Err(e)) => {
                 tracing::debug!("a session broke: {e}");
-                self.end(n, None);
+                let broken = e.kind() == io::ErrorKind::InvalidData;
+                self.end(n, broken.then_some(sixgate_reason::IPHTTPS_BAD_RECORD));
             }
         }
     }
