@@ -1,6 +1,6 @@
 //! Packets that no kernel would send for us, and how they get onto the wire.
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_lab::{Lab, Output};
 
@@ -62,6 +62,26 @@ pub fn ipv6(source: Ipv6Addr, destination: Ipv6Addr, next: u8, payload: &[u8]) -
     packet
 }
 
+/// An IPv4 packet with any payload.
+#[must_use]
+pub fn ipv4(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x45, 0];
+    packet.extend_from_slice(&u16::try_from(20 + payload.len()).expect("a short payload").to_be_bytes());
+    packet.extend_from_slice(&[0, 7, 0, 0, 64, protocol, 0, 0]);
+    packet.extend_from_slice(&source.octets());
+    packet.extend_from_slice(&destination.octets());
+    let sum = sum(&packet);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    packet.extend_from_slice(payload);
+    packet
+}
+
+/// The address that 16 bytes are.
+#[must_use]
+pub fn octets(bytes: &[u8]) -> Ipv6Addr {
+    Ipv6Addr::from(<[u8; 16]>::try_from(bytes).expect("16 bytes"))
+}
+
 /// RFC 8200, section 8.1.
 fn checksum(source: Ipv6Addr, destination: Ipv6Addr, next: u8, payload: &[u8]) -> u16 {
     let mut bytes = Vec::new();
@@ -70,10 +90,13 @@ fn checksum(source: Ipv6Addr, destination: Ipv6Addr, next: u8, payload: &[u8]) -
     bytes.extend_from_slice(&u32::try_from(payload.len()).expect("a short payload").to_be_bytes());
     bytes.extend_from_slice(&[0, 0, 0, next]);
     bytes.extend_from_slice(payload);
-    if bytes.len() % 2 == 1 {
-        bytes.push(0);
-    }
-    let mut sum: u32 = bytes.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    sum(&bytes)
+}
+
+/// RFC 1071.
+fn sum(bytes: &[u8]) -> u16 {
+    let word = |pair: &[u8]| u32::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]));
+    let mut sum: u32 = bytes.chunks(2).map(word).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -5,6 +5,7 @@
 //!   l0       m0    m1       r0
 //! ```
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -51,7 +52,9 @@ impl Row {
         row
     }
 
-    fn namespace(&self, machine: &str) -> String {
+    /// Name of a machine's network namespace.
+    #[must_use]
+    pub fn namespace(&self, machine: &str) -> String {
         format!("{}-{machine}", self.name)
     }
 
@@ -123,15 +126,19 @@ impl Row {
         });
         let text = std::fs::read_to_string(&log).unwrap_or_default();
         assert!(ready && text.contains(" ready"), "{command:?} is not ready: {text}");
-        Daemon { child, socket: file.with_extension("sock") }
+        Daemon { child, log, socket: file.with_extension("sock") }
     }
 }
 
 /// A daemon of ours; killed when dropped, ended in order by [`Daemon::stop`].
 pub struct Daemon {
     child: Child,
+    log: PathBuf,
     socket: PathBuf,
 }
+
+/// What was counted, by reason.
+pub type Counts = BTreeMap<String, u64>;
 
 impl Daemon {
     /// Runs `sixgate COMMAND --json` against this daemon and gives the document.
@@ -142,6 +149,46 @@ impl Daemon {
         let done = done.expect("the binary runs");
         serde_json::from_slice(&done.stdout)
             .unwrap_or_else(|e| panic!("{command:?}: {e}: {}", said(&done).text))
+    }
+
+    /// Everything that it has counted.
+    #[must_use]
+    pub fn counters(&self) -> Counts {
+        let document = self.ask(&["counters"]);
+        let counters = document["counters"].as_object().expect("it has .counters");
+        counters.iter().map(|(reason, count)| (reason.clone(), count.as_u64().expect("a number"))).collect()
+    }
+
+    /// What was counted since `before`, once it is `many` in all and stays so: neither fewer nor more.
+    #[track_caller]
+    pub fn counted(&self, before: &Counts, many: u64) -> Counts {
+        let rise = || -> Counts {
+            let risen = self.counters().into_iter().map(|(reason, count)| {
+                let rise = count - before.get(&reason).copied().unwrap_or(0);
+                (reason, rise)
+            });
+            risen.filter(|(_, rise)| *rise > 0).collect()
+        };
+        wait(Duration::from_secs(10), || rise().values().sum::<u64>() >= many);
+        std::thread::sleep(Duration::from_millis(200));
+        let rise = rise();
+        assert_eq!(rise.values().sum::<u64>(), many, "{rise:?}");
+        rise
+    }
+
+    /// The log has one line for each of these reasons, not one a packet.
+    #[track_caller]
+    pub fn said_once(&self, reasons: &Counts) {
+        let log = std::fs::read_to_string(&self.log).expect("it has a log");
+        for (reason, count) in reasons {
+            let lines = log.lines().filter(|line| line.contains(&format!("code=\"{reason}\""))).count();
+            assert_eq!(lines, 1, "{reason} was counted {count} times: {log}");
+        }
+    }
+
+    /// It still runs.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
     }
 
     /// SIGTERM; gives whether it ended with 0.

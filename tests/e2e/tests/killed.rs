@@ -2,11 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where its world does not answer")]
 
-use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-use sixgate_e2e::{World, dump};
+use sixgate_e2e::{Random, World, dump};
 use sixgate_lab::product::{self, CLIENT_FILE, GATEWAY_FILE, HOST_FILE, SERVICE};
 use sixgate_lab::{Lab, LabError};
 
@@ -14,34 +13,13 @@ const TIMES: usize = 20;
 /// Later than any daemon needs to be ready.
 const LATEST: u64 = 1_500;
 
-/// Where the moments come from: `SIXGATE_SEED`, else chance. A test prints its seed.
-fn seed() -> u64 {
-    if let Ok(given) = std::env::var("SIXGATE_SEED") {
-        return given.parse().unwrap();
-    }
-    let mut bytes = [0_u8; 8];
-    std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).unwrap();
-    u64::from_le_bytes(bytes)
-}
-
-/// Milliseconds from 0 to [`LATEST`] (splitmix64).
-fn moment(state: &mut u64) -> Duration {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    Duration::from_millis((z ^ (z >> 31)) % LATEST)
-}
-
 /// Kills the daemon of `node` at random moments after its start, and compares what is there after a start and a stop in order.
 fn killed(world: &World, node: &str, command: &[&str], ready: impl Fn(&Lab) -> Result<(), LabError>) {
     world.stop(node, SERVICE).unwrap();
     let before = dump::of(world, node);
-    let seed = seed();
-    std::io::stderr().write_all(format!("SIXGATE_SEED={seed}\n").as_bytes()).unwrap();
-    let mut state = seed;
+    let mut chance = Random::begin();
     for turn in 0..TIMES {
-        let moment = moment(&mut state);
+        let moment = Duration::from_millis(chance.number() % LATEST);
         world.start(node, SERVICE, command).unwrap();
         thread::sleep(moment);
         world.signal(node, SERVICE, "KILL").unwrap();
