@@ -24,12 +24,14 @@
 //! | [`sysctl`] | reading and writing below `/proc/sys` |
 //! | [`nft`] | rule sets through the `nft` program |
 //! | [`resolver`] | replacing a resolver file, whatever kind of file it is |
+//! | [`privilege`] | giving up the capabilities that are not needed |
 //! | [`journal`] | every lasting change on disk first, and its undoing |
 
 pub mod error;
 pub mod journal;
 pub mod netlink;
 pub mod nft;
+pub mod privilege;
 pub mod resolver;
 pub mod sysctl;
 

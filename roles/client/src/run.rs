@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use sixgate_config::Client;
-use sixgate_io_host::Journal;
+use sixgate_io_host::{Journal, privilege};
 use sixgate_io_link::Waker;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -20,6 +20,7 @@ use crate::{Failure, connect};
 const JOURNAL: &str = "client.journal";
 
 pub(crate) fn run(path: &Path, config: Client) -> Result<(), Failure> {
+    privilege::keep_what_is_needed()?;
     std::fs::create_dir_all(&config.state)
         .map_err(|e| Failure::new(format!("{}: {e}", config.state.display())))?;
     let (mut journal, undone) = Journal::open(&config.state.join(JOURNAL))?;

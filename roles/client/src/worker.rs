@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use sixgate_io_host::privilege;
 use sixgate_io_link::{Interest, Poller, Tun, Waker, clock};
 use sixgate_io_tls::{Received, Stream, gateway_reason};
 use sixgate_iphttps::Inbound;
@@ -41,7 +42,8 @@ pub(crate) struct Ends {
 pub(crate) fn run(ends: Ends) {
     let outbox = ends.outbox.clone();
     let name = ends.tun.name().to_owned();
-    if let Err(error) = Worker::new(ends).and_then(Worker::run) {
+    let outcome = privilege::give_up_all().and_then(|()| Worker::new(ends)?.run());
+    if let Err(error) = outcome {
         // Control is gone only when everything ends anyway.
         let _ = outbox.send(FromWorker::Failed(format!("{name}: {error}")));
     }

@@ -6,7 +6,7 @@ use std::thread;
 
 use sixgate_config::Gateway;
 use sixgate_fabric::{Fabric, Limits};
-use sixgate_io_host::{Journal, Netlink};
+use sixgate_io_host::{Journal, Netlink, privilege};
 use sixgate_io_link::Waker;
 use sixgate_isatap::Router;
 use sixgate_nat64::Nat64;
@@ -28,6 +28,7 @@ pub(crate) fn run(path: &Path, config: Gateway) -> Result<(), Failure> {
             "[pki]: this version lets in only clients that it has enrolled itself; leave the section out",
         ));
     }
+    privilege::keep_what_is_needed()?;
     std::fs::create_dir_all(&config.state)
         .map_err(|e| Failure::new(format!("{}: {e}", config.state.display())))?;
     let (mut journal, undone) = Journal::open(&config.state.join(JOURNAL))?;
@@ -68,7 +69,7 @@ fn with_journal(path: &Path, config: Gateway, journal: &mut Journal) -> Result<(
     let net = Net::new(to_net, waker);
     let seed = seed()?;
     // The poller belongs to the thread that waits in it.
-    let worker = move || match Worker::new(parts, seed) {
+    let worker = move || match privilege::give_up_all().and_then(|()| Worker::new(parts, seed)) {
         Ok(worker) => worker.run(),
         Err(e) => drop(failed.send(ToControl::Failed(e.to_string()))),
     };

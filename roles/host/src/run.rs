@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use sixgate_config::Host;
-use sixgate_io_host::{Netlink, sysctl};
+use sixgate_io_host::{Netlink, privilege, sysctl};
 use sixgate_io_link::{Tun, TunOptions, Waker};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -19,6 +19,7 @@ use crate::{Failure, control};
 const MTU: u32 = 1280;
 
 pub(crate) fn run(path: &Path, config: Host) -> Result<(), Failure> {
+    privilege::keep_what_is_needed()?;
     std::fs::create_dir_all(&config.state)
         .map_err(|e| Failure::new(format!("the state directory {}: {e}", config.state.display())))?;
     let mut netlink = Netlink::new()?;
