@@ -38,10 +38,8 @@ pub struct Forward {
 pub struct Block {
     /// Under which suffixes a first label is refused.
     pub zones: Vec<DnsName>,
-    /// Lower case.
+    /// Lower case. As the whole name they are refused too, whatever the zones.
     pub labels: Vec<String>,
-    /// The label as the whole name is refused too.
-    pub alone: bool,
 }
 
 const LABELS: [&str; 2] = ["isatap", "wpad"];
@@ -195,14 +193,12 @@ fn default_allow(site: Option<&Site>) -> Vec<IpPrefix> {
 
 fn read_block(table: &mut Table<'_>, routes: &[DnsName], report: &mut Report) -> Option<Block> {
     let labels = || LABELS.map(str::to_owned).to_vec();
+    let default = || Block { zones: routes.to_vec(), labels: labels() };
     let Some(node) = table.take("block") else {
-        return Some(Block { zones: routes.to_vec(), labels: labels(), alone: true });
+        return Some(default());
     };
     if node.is_boolean() {
-        if node.boolean(report) == Some(true) {
-            return Some(Block { zones: routes.to_vec(), labels: labels(), alone: true });
-        }
-        return None;
+        return node.boolean(report)?.then(default);
     }
     let mut block = node.table(report)?;
     let zones =
@@ -211,9 +207,5 @@ fn read_block(table: &mut Table<'_>, routes: &[DnsName], report: &mut Report) ->
         .take("labels")
         .map(|n| n.list_of_some(values::label, report).into_iter().map(|l| l.value).collect());
     block.finish(report);
-    Some(Block {
-        zones: zones.unwrap_or_else(|| routes.to_vec()),
-        labels: given.unwrap_or_else(labels),
-        alone: false,
-    })
+    Some(Block { zones: zones.unwrap_or_else(|| routes.to_vec()), labels: given.unwrap_or_else(labels) })
 }

@@ -191,6 +191,17 @@ impl Daemon {
         self.child.try_wait().is_ok_and(|ended| ended.is_none())
     }
 
+    /// SIGHUP; answers when the file is in force.
+    pub fn reload(&self) {
+        let reloads = || std::fs::read_to_string(&self.log).unwrap_or_default().matches(" reloaded").count();
+        let before = reloads();
+        outside(&["kill", "-HUP", &self.child.id().to_string()]);
+        assert!(
+            wait(Duration::from_secs(5), || reloads() > before),
+            "the daemon has not read its file again"
+        );
+    }
+
     /// SIGTERM; gives whether it ended with 0.
     #[must_use]
     pub fn stop(mut self) -> bool {

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sixgate_config::Gateway;
 use sixgate_config::isatap::Isatap;
+use sixgate_config::{Dns, Dns64, Gateway};
 
 use super::{Control, Site};
+use crate::names::NamesConfig;
 use crate::seam::ToNet;
 
 /// Reads the file again. A file that is not valid in full changes nothing.
@@ -28,13 +29,17 @@ fn apply(control: &Control, new: Gateway) {
     let Ok(mut site) = control.site.lock() else { return };
     if !same_beside(&site.config, &new) {
         tracing::warn!(
-            "reload: only [[policy]] and what [isatap] offers, and to whom, change while running; the rest waits for a restart"
+            "reload: only [[policy]], what [isatap] offers, and to whom, and how [dns] and [dns64] answer change while \
+             running; the rest waits for a restart"
         );
     }
     let mut config = site.config.clone();
-    config.policy = new.policy;
+    config.policy.clone_from(&new.policy);
     if let (Some(mine), Some(theirs)) = (&mut config.isatap, &new.isatap) {
         *mine = offered_by(mine, theirs);
+    }
+    if let Some((dns, dns64)) = answered_by(&site.config, &new) {
+        (config.dns, config.dns64) = (Some(dns), dns64);
     }
     let next = Site::new(config, site.isatap_address, site.own_addresses.clone(), site.broadcasts.clone());
     if next.mentioned.too_many() {
@@ -43,6 +48,9 @@ fn apply(control: &Control, new: Gateway) {
     }
     *site = next;
     control.publish(&site);
+    if let (Some(names), Some(answers)) = (&control.names, NamesConfig::of(&site.config)) {
+        names.reconfigure(&answers);
+    }
     tracing::info!("reloaded");
 }
 
@@ -58,12 +66,26 @@ fn offered_by(old: &Isatap, new: &Isatap) -> Isatap {
     }
 }
 
+/// How names are answered by the new file: who listens where, and who may ask, stays. `None` where that cannot change alone:
+/// addresses that are made must lead to a translator that is there.
+fn answered_by(old: &Gateway, new: &Gateway) -> Option<(Dns, Option<Dns64>)> {
+    let (mine, theirs) = (old.dns.as_ref()?, new.dns.as_ref()?);
+    if old.nat64 != new.nat64 || old.site != new.site {
+        return None;
+    }
+    let dns = Dns { listen: mine.listen.clone(), allow: mine.allow.clone(), ..theirs.clone() };
+    Some((dns, new.dns64.clone()))
+}
+
 /// True when nothing differs that only a restart can change.
 fn same_beside(old: &Gateway, new: &Gateway) -> bool {
     let mut taken = old.clone();
     taken.policy.clone_from(&new.policy);
     if let (Some(mine), Some(theirs)) = (&mut taken.isatap, &new.isatap) {
         *mine = offered_by(mine, theirs);
+    }
+    if let Some((dns, dns64)) = answered_by(old, new) {
+        (taken.dns, taken.dns64) = (Some(dns), dns64);
     }
     taken == *new
 }

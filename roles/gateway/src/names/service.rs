@@ -66,7 +66,7 @@ fn synthesis(dns: &Dns, rules: Option<&Rules>) -> Config {
         block: dns.block.as_ref().map(|block| Block {
             labels: block.labels.clone(),
             zones: block.zones.iter().filter_map(|zone| zone.as_str().parse().ok()).collect(),
-            bare: block.alone,
+            bare: true,
         }),
         ..Config::default()
     };
