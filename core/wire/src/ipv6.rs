@@ -157,6 +157,12 @@ pub fn set_hop_limit(bytes: &mut [u8], hop_limit: u8) {
     bytes[7] = hop_limit;
 }
 
+/// Sets the traffic class of a packet that [`Ipv6::parse`] accepted.
+pub fn set_traffic_class(bytes: &mut [u8], traffic_class: u8) {
+    bytes[0] = bytes[0] & 0xf0 | traffic_class >> 4;
+    bytes[1] = traffic_class << 4 | bytes[1] & 0x0f;
+}
+
 /// The address at `at`. The caller has checked the length.
 pub(crate) fn address(bytes: &[u8], at: usize) -> Ipv6Addr {
     let mut octets = [0; 16];

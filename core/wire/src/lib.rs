@@ -11,6 +11,7 @@
 //! | [`extension`] | the walk over IPv6 extension headers, bounded |
 //! | [`checksum`] | the Internet checksum, full and incremental |
 //! | [`flow`] | who talks to whom: the five values that name a flow |
+//! | [`ecn`] | congestion marks through a tunnel (RFC 6040) |
 //! | [`refusal`] | ICMPv6 errors that quote a packet |
 //! | [`nd`] | neighbour discovery: RS, RA with its options, NS, NA |
 //! | [`offload`] | super-packets: cutting them for a link, merging them from one |
@@ -23,6 +24,7 @@ extern crate alloc;
 
 pub mod addr;
 pub mod checksum;
+pub mod ecn;
 pub mod extension;
 pub mod flow;
 pub mod icmpv6;

@@ -83,6 +83,23 @@ fn a_super_packet_goes_out_cut_and_arrives_in_order() {
 }
 
 #[test]
+fn the_outer_header_has_the_congestion_mark_of_the_inner_one_and_no_dscp() {
+    let namespace = in_namespace(|| {
+        let mut a = Proto41::bind(A).unwrap();
+        let mut b = Proto41::bind(B).unwrap();
+        for traffic_class in [0xb8, 0xb9, 0xba, 0xbb] {
+            let mut packet = super_packet(100, 1220);
+            ipv6::set_traffic_class(packet.bytes_mut(), traffic_class);
+            a.send(B, &packet).unwrap();
+        }
+        a.flush().unwrap();
+        let tos: Vec<u8> = receive_all(&mut b, 8, 1500).iter().map(|(_, outer)| outer.tos).collect();
+        assert_eq!(tos, [0, 1, 2, 3]);
+    });
+    namespace.join().unwrap();
+}
+
+#[test]
 fn what_a_kernel_left_unfinished_is_marked() {
     let namespace = in_namespace(|| {
         let mut a = Proto41::bind(A).unwrap();

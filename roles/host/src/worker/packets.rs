@@ -2,8 +2,8 @@
 
 use sixgate_io_link::{Tun, clock};
 use sixgate_isatap::Inbound;
-use sixgate_reason::{BUFFER_FULL, QUEUE_FULL};
-use sixgate_wire::{Packet, refusal};
+use sixgate_reason::{BUFFER_FULL, ISATAP_CONGESTION_LOST, QUEUE_FULL};
+use sixgate_wire::{Packet, ecn, refusal};
 
 use super::{BATCH, Worker, lost};
 use crate::Failure;
@@ -20,6 +20,14 @@ impl Worker {
         let mut up = |packet: &mut Packet| full += u64::from(!give(tun, packet));
         for (packet, outer) in self.arrivals[..n].iter_mut().zip(&self.outer) {
             match link.host.decapsulate(self.now, outer.src, outer.dst, packet) {
+                Inbound::Forward if !ecn::leave(packet.bytes_mut(), outer.tos) => {
+                    let from = outer.src;
+                    self.tally.count(
+                        self.now,
+                        ISATAP_CONGESTION_LOST,
+                        format_args!("{packet:?} from {from}"),
+                    );
+                }
                 Inbound::Forward => coalescer.push_packet(packet, &mut up),
                 Inbound::Consumed => {}
                 Inbound::Drop(reason) => {
