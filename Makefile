@@ -45,6 +45,7 @@ lint: setup
 layers: setup
 	$(CARGO) run --locked -q -p xtask -- layers
 	$(CARGO) run --locked -q -p xtask -- files
+	$(CARGO) run --locked -q -p xtask -- tables
 
 # Advisories need the network and are left out.
 deny: setup

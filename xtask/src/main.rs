@@ -1,9 +1,10 @@
-//! Checks that no compiler makes: `cargo run -p xtask -- layers`, `cargo run -p xtask -- files`.
+//! Checks that no compiler makes: `cargo run -p xtask -- layers`, `cargo run -p xtask -- files`, `cargo run -p xtask -- tables`.
 //!
 //! | command | fails when |
 //! | --- | --- |
 //! | `layers` | a crate depends on one that its layer may not use, a core crate may use `std` or `unsafe`, or ARCHITECTURE.md and the workspace name different folders |
 //! | `files` | a source file is longer than anybody can hold in mind |
+//! | `tables` | a requirement table names a test that does not exist |
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ mod attributes;
 mod files;
 mod layers;
 mod metadata;
+mod tables;
 
 fn main() -> ExitCode {
     let Some(command) = std::env::args().nth(1) else { return usage() };
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "layers" => layers(&root),
         "files" => files::check(&root),
+        "tables" => tables::check(&root),
         _ => return usage(),
     };
     match outcome {
@@ -66,7 +69,7 @@ fn root() -> PathBuf {
 }
 
 fn usage() -> ExitCode {
-    say("usage: xtask layers | files");
+    say("usage: xtask layers | files | tables");
     ExitCode::from(2)
 }
 
