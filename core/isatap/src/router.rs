@@ -92,6 +92,12 @@ impl Router {
         self.announce(now, if repeat { announce::REPEATED } else { 1 });
     }
 
+    /// Tells whether packets come faster than they are dealt with. Then hosts that are known are served first, and newcomers as far
+    /// as 2000 a second.
+    pub fn set_pressed(&mut self, pressed: bool) {
+        self.hosts.pressed = pressed;
+    }
+
     /// The link-local address of this router, in the form that its IPv4 address asks for.
     #[must_use]
     pub fn link_local(&self) -> Ipv6Addr {
@@ -149,7 +155,7 @@ impl Router {
             return Err(ISATAP_NEXT_HOP_NONE);
         }
         if !from_peer {
-            self.heard(now, outer_src, form, src, packet.len())?;
+            self.heard(now, outer_src, form, src, packet.len(), true)?;
         }
         Ok(Inbound::Forward)
     }
@@ -189,19 +195,22 @@ impl Router {
         form: Option<Form>,
         src: Ipv6Addr,
         len: usize,
+        uses: bool,
     ) -> Result<(), Reason> {
-        let Some(host) = self.hosts.served_mut(v4) else {
+        if self.hosts.served_mut(v4).is_none() {
             let allowed = self.allowed.rule(v4);
             let rule = allowed.inspect_err(|reason| self.hosts.refuse(now, v4, *reason, false))?;
             let offer = self.offers.of(&self.config, rule);
             let host = self.hosts.admit(now, v4, Some(rule), offer, form).ok_or(ISATAP_HOST_TABLE_FULL)?;
             host.ours = Form::of(self.config.address);
-            return host.received(form, src, len);
-        };
+        }
+        let Some(host) = self.hosts.served_mut(v4) else { return Err(ISATAP_HOST_TABLE_FULL) };
         if host.rule.is_none() {
             return Err(self.allowed.rule(v4).err().unwrap_or(ISATAP_HOST_NOT_ALLOWED));
         }
-        host.received(form, src, len)
+        host.received(form, src, len)?;
+        self.hosts.heard(now, v4, uses);
+        Ok(())
     }
 
     /// The outer destination of a packet that leaves into the ISATAP link.

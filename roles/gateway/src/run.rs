@@ -106,7 +106,7 @@ fn translator(
 
 fn isatap(site: &Site, devices: &mut Devices) -> Result<Option<IsatapLink>, Failure> {
     let (Some(config), Some(socket)) = (site.router(), devices.isatap.take()) else { return Ok(None) };
-    Ok(Some(IsatapLink { socket, router: Router::new(config, seed()?) }))
+    Ok(Some(IsatapLink::new(socket, Router::new(config, seed()?))))
 }
 
 /// Fresh randomness: peers choose what our tables hash.

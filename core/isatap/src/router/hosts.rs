@@ -13,16 +13,28 @@ use super::offers::Exchanges;
 use super::retire::Withdrawn;
 use super::view::RouterEvent;
 use crate::keyed::Keyed;
-use crate::recent::Recent;
+use crate::recent::{Rank, Recent};
 
 /// Refused hosts that are listed; whoever asked longest ago makes room.
 const MOST_REFUSED: usize = 1024;
 /// Events that may wait; they are for logs, and a log that is not read loses its oldest lines elsewhere too.
 const MOST_EVENTS: usize = 256;
-/// Solicitations of one host: ten a second, twenty at once.
+/// Messages of one host that are answered: ten a second, twenty at once.
 const PER_HOST: TokenBucket = TokenBucket::new(10, 20);
-/// Solicitations of all hosts together: a sweep of all addresses costs no more than this.
-const ALL_HOSTS: TokenBucket = TokenBucket::new(2000, 4000);
+/// Hosts that nobody knew yet, in all.
+///
+/// Whoever forges sources inside the site meets this limit and not that of a host which is known. It lies above the 100,000 forged
+/// solicitations a second that hosts must survive: below, one real newcomer among them would be answered by chance only. Nobody is
+/// hit by the answers, because each address is sent at most [`PER_HOST`].
+const NEWCOMERS: TokenBucket = TokenBucket::new(200_000, 20_000);
+/// The same while packets come faster than they are dealt with, so that known hosts do not wait for newcomers.
+const NEWCOMERS_PRESSED: TokenBucket = TokenBucket::new(2000, 200);
+/// Lines for the log about hosts that come and go; the same again about hosts that are refused.
+const TOLD: TokenBucket = TokenBucket::new(20, 200);
+/// A host that used the link within this time does not make room for a newcomer.
+const FIRM_FOR: Duration = Duration::from_secs(600);
+/// How exactly it is known when a host was last heard: a packet moves nothing more often than this.
+const GRANULARITY: Duration = Duration::from_secs(1);
 
 /// The forms of its identifier that a host has used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,8 +73,10 @@ pub(super) struct Host {
     pub(super) ours: Form,
     pub(super) first_rs: Option<Instant>,
     pub(super) last_rs: Option<Instant>,
-    /// When it was last heard in a way that renews its entry.
-    pub(super) renewed: Instant,
+    /// When a packet of it last came, whatever it was.
+    pub(super) heard: Instant,
+    /// It has sent packets through us; a solicitation alone can be forged in any number.
+    pub(super) uses: bool,
     pub(super) messages: TokenBucket,
     /// Flows from or to it when they were last counted, which is done while ISATAP is being retired.
     pub(super) open: u32,
@@ -110,8 +124,12 @@ pub(super) struct RefusedHost {
 pub(super) struct Hosts {
     pub(super) served: Recent<Host>,
     pub(super) refused: Recent<RefusedHost>,
-    all: TokenBucket,
+    newcomers: TokenBucket,
+    newcomers_pressed: TokenBucket,
+    pub(super) pressed: bool,
     events: VecDeque<RouterEvent>,
+    told: TokenBucket,
+    told_refusals: TokenBucket,
 }
 
 impl Hosts {
@@ -120,8 +138,12 @@ impl Hosts {
         Self {
             served: Recent::new(most, keyed),
             refused: Recent::new(MOST_REFUSED, keyed),
-            all: ALL_HOSTS,
+            newcomers: NEWCOMERS,
+            newcomers_pressed: NEWCOMERS_PRESSED,
+            pressed: false,
             events: VecDeque::new(),
+            told: TOLD,
+            told_refusals: TOLD,
         }
     }
 
@@ -129,12 +151,29 @@ impl Hosts {
         self.served.get_mut(v4)
     }
 
-    /// Takes from the bucket that all hosts share.
-    pub(super) fn take_shared(&mut self, now: Instant) -> bool {
-        self.all.take(now)
+    /// Takes from what all hosts that are not known share.
+    pub(super) fn take_newcomer(&mut self, now: Instant) -> bool {
+        (!self.pressed || self.newcomers_pressed.take(now)) && self.newcomers.take(now)
     }
 
-    /// Adds a host; `None`, and listed as refused, when the table is full.
+    /// Notes that a packet of this host came; `uses` when it was more than a message of neighbour discovery.
+    pub(super) fn heard(&mut self, now: Instant, v4: Ipv4Addr, uses: bool) {
+        let Some(host) = self.served.get_mut(v4) else { return };
+        let becomes_firm = uses && !host.uses;
+        if !becomes_firm && now.since(host.heard) < GRANULARITY {
+            return;
+        }
+        host.heard = host.heard.max(now);
+        host.uses |= uses;
+        if becomes_firm {
+            self.served.set_rank(v4, Rank::Firm);
+        } else {
+            self.served.touch(v4);
+        }
+    }
+
+    /// Adds a host. In a full table, whoever never used the link, or not for long, makes room; `None`, and listed as refused, when
+    /// all of them do.
     pub(super) fn admit(
         &mut self,
         now: Instant,
@@ -143,12 +182,12 @@ impl Hosts {
         offer: &Arc<Lease>,
         form: Option<Form>,
     ) -> Option<&mut Host> {
-        if self.served.is_full() {
+        if self.served.is_full() && !self.make_room(now) {
             self.refuse(now, v4, ISATAP_HOST_TABLE_FULL, false);
             return None;
         }
         self.refused.remove(v4);
-        self.tell(RouterEvent::HostServed { ipv4: v4 });
+        self.tell(now, RouterEvent::HostServed { ipv4: v4 });
         let mut forms = Forms::default();
         forms.extend(form);
         let host = Host {
@@ -160,7 +199,8 @@ impl Hosts {
             ours: Form::Private,
             first_rs: None,
             last_rs: None,
-            renewed: now,
+            heard: now,
+            uses: false,
             messages: PER_HOST,
             open: 0,
             withdrawn: None,
@@ -186,12 +226,23 @@ impl Hosts {
             return;
         }
         if self.refused.is_full()
-            && let Some((oldest, _)) = self.refused.oldest()
+            && let Some((oldest, _)) = self.refused.oldest(Rank::Light)
         {
             self.refused.remove(oldest);
         }
         self.refused.insert(v4, RefusedHost { reason, first_rs: when, last_rs: when, times: 1 });
-        self.tell(RouterEvent::HostRefused { ipv4: v4, reason });
+        self.tell(now, RouterEvent::HostRefused { ipv4: v4, reason });
+    }
+
+    fn make_room(&mut self, now: Instant) -> bool {
+        let idle = |(v4, host): (Ipv4Addr, &Host)| (host.heard + FIRM_FOR <= now).then_some(v4);
+        let light = self.served.oldest(Rank::Light).map(|(v4, _)| v4);
+        let Some(v4) = light.or_else(|| self.served.oldest(Rank::Firm).and_then(idle)) else {
+            return false;
+        };
+        self.served.remove(v4);
+        self.tell(now, RouterEvent::HostForgotten { ipv4: v4 });
+        true
     }
 
     /// Gives every host the rule that serves it, and its offer; true when somebody has none any more, or loses a part.
@@ -232,26 +283,36 @@ impl Hosts {
 
     /// Forgets hosts that were not heard for `memory`.
     pub(super) fn expire(&mut self, now: Instant, memory: Duration) {
-        while let Some((v4, host)) = self.served.oldest() {
-            if host.renewed + memory > now {
-                return;
+        for rank in RANKS {
+            while let Some((v4, host)) = self.served.oldest(rank) {
+                if host.heard + memory > now {
+                    break;
+                }
+                self.served.remove(v4);
+                self.tell(now, RouterEvent::HostForgotten { ipv4: v4 });
             }
-            self.served.remove(v4);
-            self.tell(RouterEvent::HostForgotten { ipv4: v4 });
         }
     }
 
     pub(super) fn next_expiry(&self, memory: Duration) -> Instant {
-        self.served.oldest().map_or(Instant::NEVER, |(_, host)| host.renewed + memory)
+        let next = |rank| self.served.oldest(rank).map_or(Instant::NEVER, |(_, host)| host.heard + memory);
+        RANKS.into_iter().map(next).min().unwrap_or(Instant::NEVER)
     }
 
     pub(super) fn poll_event(&mut self) -> Option<RouterEvent> {
         self.events.pop_front()
     }
 
-    fn tell(&mut self, event: RouterEvent) {
-        if self.events.len() < MOST_EVENTS {
+    /// Queues a line for the log, at a rate that leaves the log readable while somebody sweeps addresses.
+    fn tell(&mut self, now: Instant, event: RouterEvent) {
+        let told = match event {
+            RouterEvent::HostServed { .. } | RouterEvent::HostForgotten { .. } => &mut self.told,
+            RouterEvent::HostRefused { .. } => &mut self.told_refusals,
+        };
+        if self.events.len() < MOST_EVENTS && told.take(now) {
             self.events.push_back(event);
         }
     }
 }
+
+const RANKS: [Rank; 2] = [Rank::Light, Rank::Firm];

@@ -76,7 +76,7 @@ impl Router {
             host.open = count(v4);
             if host.open > 0 {
                 changed |= host.withdrawn.take().is_some();
-                host.renewed = now;
+                host.heard = now;
                 busy.push(v4);
             } else if !retire.keeps(v4) && host.withdrawn.is_none() {
                 host.withdrawn = Some(Withdrawn { since: now, told: 0 });

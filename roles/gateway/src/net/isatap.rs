@@ -6,21 +6,38 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use sixgate_io_link::{Outer, Proto41};
 use sixgate_isatap::{Inbound, Refused, Router};
+use sixgate_reason::ISATAP_CONGESTION_LOST;
 use sixgate_time::Instant;
-use sixgate_wire::Packet;
 use sixgate_wire::addr::isatap;
 use sixgate_wire::ipv6::Ipv6;
+use sixgate_wire::{Packet, ecn};
 
 use super::port::Way;
 use super::worker::{BATCH, Worker};
+
+/// So many full batches in a row mean that packets come faster than they are dealt with: some 20 ms of a flood.
+const PRESSED: u32 = 32;
 
 /// Socket and router.
 pub(crate) struct IsatapLink {
     pub(crate) socket: Proto41,
     pub(crate) router: Router,
+    full_batches: u32,
 }
 
 impl IsatapLink {
+    pub(crate) fn new(socket: Proto41, router: Router) -> Self {
+        Self { socket, router, full_batches: 0 }
+    }
+
+    /// Reads one batch and tells the router whether there is a queue behind it.
+    fn receive(&mut self, arrivals: &mut Arrivals) -> io::Result<usize> {
+        let n = self.socket.receive_batch(&mut arrivals.packets, &mut arrivals.outer)?;
+        self.full_batches = if n == BATCH { self.full_batches.saturating_add(1) } else { 0 };
+        self.router.set_pressed(self.full_batches >= PRESSED);
+        Ok(n)
+    }
+
     /// Queues a packet for the host or router that it is for.
     pub(crate) fn send(&mut self, now: Instant, packet: &Packet) -> Result<(), Refused> {
         let to = self.router.encapsulate(now, packet)?;
@@ -77,11 +94,19 @@ impl Worker {
 
     fn receive_isatap(&mut self, arrivals: &mut Arrivals) -> io::Result<()> {
         let Some(link) = &mut self.isatap else { return Ok(()) };
-        let n = link.socket.receive_batch(&mut arrivals.packets, &mut arrivals.outer)?;
+        let n = link.receive(arrivals)?;
         let Some(mut coalescer) = self.coalescer.take() else { return Ok(()) };
         for (packet, outer) in arrivals.packets[..n].iter_mut().zip(&arrivals.outer) {
             let Some(link) = &mut self.isatap else { break };
             match link.router.decapsulate(self.now, outer.src, outer.dst, packet) {
+                Inbound::Forward if !ecn::leave(packet.bytes_mut(), outer.tos) => {
+                    let from = outer.src;
+                    self.tally.count(
+                        self.now,
+                        ISATAP_CONGESTION_LOST,
+                        format_args!("{packet:?} from {from}"),
+                    );
+                }
                 Inbound::Forward => coalescer.push_packet(packet, &mut |p| self.forward(Way::Isatap, p)),
                 Inbound::Consumed => {}
                 Inbound::Drop(reason) => {

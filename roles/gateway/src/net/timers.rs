@@ -13,6 +13,9 @@ const KEEP_HOSTS: Duration = Duration::from_secs(5);
 /// How soon a host that is new stands in that list: many that come at once are written once.
 const KEEP_NEW_HOST: Duration = Duration::from_millis(20);
 
+/// What the list costs a host: one that is long is not written for every newcomer of a sweep.
+const KEEP_EACH: Duration = Duration::from_micros(50);
+
 /// Between two withdrawals.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -69,7 +72,9 @@ impl Worker {
                     tracing::info!(host = %ipv4, "ISATAP host is served");
                     // Nobody else would tell this host that its router is back, should this run end now.
                     if self.hosts_due != Instant::NEVER {
-                        self.hosts_due = self.hosts_due.min(self.now + KEEP_NEW_HOST);
+                        let known = u32::try_from(link.router.served()).unwrap_or(u32::MAX);
+                        let soon = (KEEP_NEW_HOST + KEEP_EACH * known).min(KEEP_HOSTS);
+                        self.hosts_due = self.hosts_due.min(self.now + soon);
                     }
                 }
                 RouterEvent::HostForgotten { ipv4 } => tracing::info!(host = %ipv4, "ISATAP host is gone"),
