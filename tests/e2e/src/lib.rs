@@ -3,13 +3,14 @@
 //! Each test builds a lab of its own (`sixgate lab up --name e2e-N`), disturbs it, and takes it down. They need root and run one
 //! at a time. The binary is `SIXGATE_BIN`, else the one beside the tests (`cargo build -p sixgate`).
 //!
-//! Map: [`world`] a lab for one test; [`counters`] reasons before and after; [`packets`] what an attacker sends, [`noise`] by kinds;
+//! Map: [`world`] a lab for one test; [`counters`] reasons before and after; [`packets`] what an attacker sends, [`noise`] by kinds, [`flood`] in numbers;
 //! [`raw`] sockets inside a machine, past its kernel; [`random`] bytes that can be had again;
 //! [`plain`] three namespaces in a row, for functions that run alone; [`tls`] how an attacker speaks TLS; [`dump`] all that a daemon
 //! may have changed on its machine.
 
 pub mod counters;
 pub mod dump;
+pub mod flood;
 pub mod noise;
 pub mod packets;
 pub mod plain;

@@ -41,6 +41,18 @@ pub fn unreachable(source: Ipv6Addr, destination: Ipv6Addr, packet: &[u8]) -> Ve
     ipv6(source, destination, 58, &message)
 }
 
+/// A message of neighbour discovery: hop limit 255, `body` behind type, code and checksum.
+#[must_use]
+pub fn neighbour_discovery(source: Ipv6Addr, destination: Ipv6Addr, kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut message = vec![kind, 0, 0, 0];
+    message.extend_from_slice(body);
+    let sum = checksum(source, destination, 58, &message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    let mut packet = ipv6(source, destination, 58, &message);
+    packet[7] = 255;
+    packet
+}
+
 /// A last fragment of a TCP segment whose first one nobody has seen.
 #[must_use]
 pub fn second_fragment(source: Ipv6Addr, destination: Ipv6Addr) -> Vec<u8> {
