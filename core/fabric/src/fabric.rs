@@ -65,6 +65,15 @@ pub enum Verdict {
     },
 }
 
+/// What lets a flow be opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Grounds {
+    /// It goes to a service of the gateway.
+    Service,
+    /// The rule with this number, from zero.
+    Rule(usize),
+}
+
 /// One worker's router. See the top of the crate for how it is driven.
 pub struct Fabric {
     pub(crate) snapshot: Arc<Snapshot>,
@@ -218,11 +227,17 @@ impl Fabric {
     /// True when whoever sends `key` may open this flow.
     #[must_use]
     pub fn allows(&self, key: &FlowKey) -> bool {
+        self.grounds(key).is_some()
+    }
+
+    /// What lets whoever sends `key` open this flow, if anything does.
+    #[must_use]
+    pub fn grounds(&self, key: &FlowKey) -> Option<Grounds> {
         let from = self.party(key.src);
         if self.snapshot.serves(&from.identity, key) {
-            return true;
+            return Some(Grounds::Service);
         }
-        self.snapshot.policy.first_match(&from, &self.party(key.dst), key).is_some()
+        self.snapshot.policy.first_match(&from, &self.party(key.dst), key).map(Grounds::Rule)
     }
 
     fn put_port(&mut self, id: PortId, port: Port, of_snapshot: bool) {

@@ -47,7 +47,7 @@ impl Fabric {
     }
 
     /// The port, the packet's length and its hop limit from here on.
-    fn decide(
+    pub(crate) fn decide(
         &mut self,
         now: Instant,
         from: PortId,

@@ -49,6 +49,7 @@
 //! | `bounded` | the table under flows and fragments: preallocated, keyed hash, ordered by idle time |
 //! | `fragment` | which datagram's first fragment was allowed |
 //! | `forward`, `filter`, `refuse` | the path of a packet through [`Fabric`] |
+//! | `probe` | the same path, for a question instead of a packet |
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -65,16 +66,18 @@ pub mod identity;
 pub mod policy;
 pub mod port;
 pub mod prefixes;
+mod probe;
 mod quoted;
 mod refuse;
 pub mod snapshot;
 
-pub use fabric::{Fabric, Limits, Verdict};
+pub use fabric::{Fabric, Grounds, Limits, Verdict};
 pub use flow::{FlowState, FlowView, Timeouts};
 pub use identity::{Identity, group};
 pub use policy::{Party, Policy, Ports, Rule, Selector};
 pub use port::{Port, PortId, Zone};
 pub use prefixes::PrefixTable;
+pub use probe::Probe;
 pub use snapshot::{Service, Snapshot, SnapshotBuilder, SnapshotFault};
 
 #[cfg(test)]

@@ -118,6 +118,13 @@ impl Policy {
         self.rules.iter().position(|rule| rule.matches(from, to, key))
     }
 
+    /// The number of the first rule about these two, whatever the ports.
+    #[must_use]
+    pub fn about(&self, from: &Party, to: &Party) -> Option<usize> {
+        let any = |selectors: &[Selector], party| selectors.iter().any(|s| s.matches(party));
+        self.rules.iter().position(|rule| any(&rule.from, from) && any(&rule.to, to))
+    }
+
     /// The rules, first one first.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {

@@ -25,6 +25,7 @@ mod config;
 mod discovery;
 mod hosts;
 mod offers;
+mod probe;
 mod retire;
 mod view;
 
@@ -104,6 +105,12 @@ impl Router {
         isatap::link_local(Form::of(self.config.address), self.config.address)
     }
 
+    /// The IPv4 address that hosts are told.
+    #[must_use]
+    pub fn address(&self) -> Ipv4Addr {
+        self.config.address
+    }
+
     /// The addresses of this router in its prefixes of 64 bits.
     pub fn addresses(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
         let v4 = self.config.address;
@@ -144,6 +151,15 @@ impl Router {
         if let Some(kind) = Kind::of(&ip) {
             return self.discover(now, outer_src, from_peer, kind, &ip);
         }
+        self.check_ends(src, dst)?;
+        if !from_peer {
+            self.heard(now, outer_src, form, src, packet.len(), true)?;
+        }
+        Ok(Inbound::Forward)
+    }
+
+    /// What holds for a packet that is to be forwarded, whoever sent it.
+    fn check_ends(&self, src: Ipv6Addr, dst: Ipv6Addr) -> Result<(), Reason> {
         if dst.is_multicast() {
             return Err(ISATAP_MULTICAST);
         }
@@ -154,10 +170,7 @@ impl Router {
         if dst.is_unicast_link_local() && !self.is_own_target(dst) {
             return Err(ISATAP_NEXT_HOP_NONE);
         }
-        if !from_peer {
-            self.heard(now, outer_src, form, src, packet.len(), true)?;
-        }
-        Ok(Inbound::Forward)
+        Ok(())
     }
 
     /// RFC 5214, section 7.3: the inner source embeds the outer one and is on the link, or the outer one is a router.

@@ -13,13 +13,13 @@ use crate::retire::Retire;
 
 mod offers;
 
-const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 1);
-const HOST: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 20);
-const OTHER: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 21);
-const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 6, 9, 9);
+pub(super) const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 1);
+pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 20);
+pub(super) const OTHER: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 21);
+pub(super) const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 6, 9, 9);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 2);
-const CLIENT: &str = "fd6a:7e00:cafe:1::7";
-const T0: Instant = Instant::from_secs(1000);
+pub(super) const CLIENT: &str = "fd6a:7e00:cafe:1::7";
+pub(super) const T0: Instant = Instant::from_secs(1000);
 
 mod flood;
 
@@ -60,7 +60,7 @@ fn config() -> RouterConfig {
     }
 }
 
-fn router() -> Router {
+pub(super) fn router() -> Router {
     Router::new(config(), [3; 32])
 }
 
@@ -68,7 +68,7 @@ fn fe80(v4: Ipv4Addr) -> Ipv6Addr {
     isatap::link_local(Form::Private, v4)
 }
 
-fn global(v4: Ipv4Addr) -> Ipv6Addr {
+pub(super) fn global(v4: Ipv4Addr) -> Ipv6Addr {
     isatap::address("fd6a:7e00:cafe:2::".parse().unwrap(), Form::Private, v4)
 }
 
@@ -78,7 +78,7 @@ fn solicitation(src: Ipv6Addr, dst: Ipv6Addr) -> Packet {
     packet
 }
 
-fn data(src: Ipv6Addr, dst: Ipv6Addr) -> Packet {
+pub(super) fn data(src: Ipv6Addr, dst: Ipv6Addr) -> Packet {
     let header = ipv6::Header {
         traffic_class: 0,
         flow_label: 0,
@@ -93,12 +93,12 @@ fn data(src: Ipv6Addr, dst: Ipv6Addr) -> Packet {
     packet
 }
 
-fn six(text: &str) -> Ipv6Addr {
+pub(super) fn six(text: &str) -> Ipv6Addr {
     text.parse().unwrap()
 }
 
 /// Everything that waits to be sent.
-fn drain(router: &mut Router) -> Vec<(Ipv4Addr, Packet)> {
+pub(super) fn drain(router: &mut Router) -> Vec<(Ipv4Addr, Packet)> {
     let mut out = Packet::new();
     let mut all = Vec::new();
     while let Some(to) = router.poll_output(&mut out) {
@@ -107,7 +107,7 @@ fn drain(router: &mut Router) -> Vec<(Ipv4Addr, Packet)> {
     all
 }
 
-fn solicit(router: &mut Router, now: Instant, from: Ipv4Addr) -> Inbound {
+pub(super) fn solicit(router: &mut Router, now: Instant, from: Ipv4Addr) -> Inbound {
     router.decapsulate(now, from, ROUTER, &solicitation(fe80(from), fe80(ROUTER)))
 }
 

@@ -146,7 +146,7 @@ impl Router {
         all
     }
 
-    fn view(&self, ipv4: Ipv4Addr, host: &Host) -> HostView {
+    pub(super) fn view(&self, ipv4: Ipv4Addr, host: &Host) -> HostView {
         let rule = host.rule.and_then(|number| self.config.allow.get(number as usize));
         let prefix = host.offer.prefixes.first();
         HostView {
@@ -179,7 +179,7 @@ impl Router {
     }
 }
 
-fn view_refused(ipv4: Ipv4Addr, host: &RefusedHost) -> HostView {
+pub(super) fn view_refused(ipv4: Ipv4Addr, host: &RefusedHost) -> HostView {
     HostView {
         ipv4,
         address: None,
