@@ -25,6 +25,7 @@ Usage: sixgate COMMAND ... [--json] [--socket PATH]
   status    how this daemon is       sixgate status
   who       which clients are here   sixgate who
   counters  drops by reason          sixgate counters
+  trace     where it would go       sixgate trace helpdesk-01 laptop-01 tcp/22
   explain   what a reason means      sixgate explain isatap-host-not-allowed
   isatap    ISATAP hosts; become one sixgate isatap join da-isatap.corp.example
   nat64     sessions, bindings       sixgate nat64 sessions
@@ -32,8 +33,7 @@ Usage: sixgate COMMAND ... [--json] [--socket PATH]
   nrpt      names into the tunnel    sixgate nrpt test files.corp.example
   lab       the world in namespaces  sixgate lab
 
-`sixgate COMMAND --help` says more.
-Exit: 0 good, 1 failed, 2 usage, 3 no daemon.
+`sixgate COMMAND --help` says more. Exit: 0 good, 1 failed, 2 usage, 3 no daemon
 ";
 
 /// The whole command line.
@@ -62,6 +62,7 @@ enum Command {
     Status(cmd::status::Args),
     Who(cmd::who::Args),
     Counters(cmd::counters::Args),
+    Trace(cmd::trace::Args),
     Explain(cmd::explain::Args),
     Isatap(cmd::isatap::Args),
     Nat64(cmd::nat64::Args),
@@ -104,6 +105,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Trouble> {
         Command::Status(args) => cmd::status::run(&args, context),
         Command::Who(args) => cmd::who::run(&args, context),
         Command::Counters(args) => cmd::counters::run(&args, context),
+        Command::Trace(args) => cmd::trace::run(&args, context),
         Command::Explain(args) => cmd::explain::run(&args, context),
         Command::Isatap(args) => cmd::isatap::run(&args, context),
         Command::Nat64(args) => cmd::nat64::run(&args, context),

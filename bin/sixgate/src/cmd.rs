@@ -16,6 +16,7 @@ pub(crate) mod run;
 pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod token;
+pub(crate) mod trace;
 pub(crate) mod who;
 
 use serde::de::DeserializeOwned;

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use sixgate_api::{
     Answer, Binding, Client, ClientState, ClientStatus, Component, ComponentState, Counters, Document,
     Explanation, GatewayStatus, HostState, HostStatus, IsatapHost, IsatapHosts, Nat64Bib, NewToken, Nrpt,
-    NrptRule, Revoked, Route, RouterLink, RouterName, Status, Steering, Step, Timestamp, Who, path,
+    NrptRule, Revoked, Route, RouterLink, RouterName, Status, Steering, Step, Timestamp, Trace, TraceEnd,
+    TraceStep, TraceVerdict, Who, path,
 };
 use sixgate_io_control::{Handler, Request, Response, Server};
 
@@ -76,6 +77,7 @@ fn answer(daemon: Daemon, request: &Request) -> Option<Value> {
             expires: seconds_ago(-request.body["ttl"].as_i64()?),
         }),
         path::TOKEN_REVOKE => document(Revoked { revoked: u64::from(request.body["name"] == "laptop-01") }),
+        path::TRACE => document(trace(request.body["what"].as_str()?)),
         path::ISATAP_HOSTS => document(IsatapHosts { hosts: hosts() }),
         path::NAT64_BIB => document(Nat64Bib {
             bib: vec![Binding {
@@ -178,6 +180,30 @@ fn status(daemon: Daemon) -> Status {
     }
 }
 
+fn trace(what: &str) -> Trace {
+    let end = |name: &str, address: &str, ipv4: Option<&str>| TraceEnd {
+        name: Some(name.to_owned()),
+        address: address.parse().unwrap(),
+        ipv4: ipv4.map(|v4| v4.parse().unwrap()),
+    };
+    let ok = what == "tcp/22";
+    Trace {
+        from: end("helpdesk-01", "fd6a:7e00:cafe:2:0:5efe:a06:814", Some("10.6.8.20")),
+        to: end("laptop-01", "fd6a:7e00:cafe:1::2", None),
+        what: what.to_owned(),
+        steps: vec![TraceStep {
+            at: "gateway".to_owned(),
+            step: "policy".to_owned(),
+            text: "policy: judged".to_owned(),
+            ok,
+            rule: Some("gateway.toml:28".to_owned()),
+        }],
+        verdict: if ok { TraceVerdict::Passes } else { TraceVerdict::Refused },
+        reason: (!ok).then(|| "policy-denied".to_owned()),
+        text: if ok { "passes" } else { "refused" }.to_owned(),
+    }
+}
+
 fn hosts() -> Vec<IsatapHost> {
     let host = |name: Option<&str>, ipv4: &str, state, reason: Option<&str>| IsatapHost {
         name: name.map(str::to_owned),
@@ -237,7 +263,8 @@ impl Fake {
 }
 
 /// Every command that asks a daemon.
-const ASKING: [&[&str]; 14] = [
+const ASKING: [&[&str]; 15] = [
+    &["trace", "helpdesk-01", "laptop-01", "tcp/22"],
     &["status"],
     &["who"],
     &["counters"],
@@ -322,6 +349,26 @@ fn who_counters_and_hosts_are_tables() {
     let who = fake.ask(&["who", "--json"]).json();
     assert_eq!(who["clients"][0]["from"], "198.51.100.7");
     assert_eq!(who["schema"], 1);
+}
+
+#[test]
+fn a_trace_is_numbered_and_a_refusal_is_a_finding() {
+    let fake = Fake::start("trace", Daemon::Gateway);
+    assert_eq!(
+        fake.text(&["trace", "helpdesk-01", "laptop-01", "tcp/22"]),
+        " 1 helpdesk-01  [fd6a:7e00:cafe:2:0:5efe:10.6.8.20] -> [fd6a:7e00:cafe:1::2] tcp/22\n \
+          2 gateway      policy: judged   (gateway.toml:28)\n \
+          verdict: passes\n"
+    );
+    let refused = fake.ask(&["trace", "helpdesk-01", "laptop-01", "tcp/23"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused
+            .output
+            .ends_with(" verdict: refused\n reason:  policy-denied   (sixgate explain policy-denied)\n")
+    );
+    let json = fake.ask(&["trace", "helpdesk-01", "laptop-01", "tcp/23", "--json"]);
+    assert_eq!((json.code, &json.json()["verdict"]), (1, &json!("refused")));
 }
 
 #[test]

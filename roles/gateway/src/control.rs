@@ -3,6 +3,7 @@
 mod allowed;
 mod api;
 mod door;
+mod ends;
 mod enrol;
 mod flows;
 mod hosts;
@@ -17,8 +18,9 @@ mod router;
 mod site;
 mod status;
 mod tokens;
+mod trace;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -44,6 +46,8 @@ const STORE: &str = "gateway.redb";
 
 /// What the parts of the control plane share.
 pub(crate) struct Control {
+    /// The file of the configuration.
+    pub(crate) file: PathBuf,
     pub(crate) net: Net,
     /// Changes with a reload; never held across an await.
     pub(crate) site: Mutex<Site>,
@@ -105,6 +109,7 @@ async fn serve(
     let server = Server::bind(&site.config.control, 0o600)
         .map_err(|e| Failure::new(format!("control socket {}: {e}", site.config.control.display())))?;
     let control = Arc::new(Control {
+        file: path.to_path_buf(),
         net,
         site: Mutex::new(site),
         door,

@@ -12,6 +12,7 @@ mod port;
 mod session;
 mod tally;
 mod timers;
+mod trace;
 mod worker;
 
 pub(crate) use alias::Aliases;

@@ -3,10 +3,10 @@
 //! The two share nothing else, so that they can become two processes: everything here is a value, but for the sockets,
 //! which a process can hand over too.
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use sixgate_fabric::{FlowView, Identity, Snapshot};
+use sixgate_fabric::{FlowView, Identity, Probe, Snapshot};
 use sixgate_io_tls::Stream;
 use sixgate_iphttps::session::SessionConfig;
 use sixgate_isatap::{HostView, RememberedHost, RouterConfig};
@@ -15,6 +15,8 @@ use sixgate_reason::{Counters, Reason};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::addr::Ipv6Prefix;
 use tokio::sync::oneshot;
+
+use crate::net::Way;
 
 /// What control tells the packet plane.
 pub(crate) enum ToNet {
@@ -63,6 +65,8 @@ pub(crate) enum Question {
     Sessions(oneshot::Sender<Vec<SessionView>>),
     Pools(oneshot::Sender<Vec<PoolView>>),
     Counts(oneshot::Sender<Counts>),
+    /// Where a connection would go.
+    Trace(TraceQuestion, oneshot::Sender<Traced>),
     /// What is to be kept of the ISATAP hosts, at this moment.
     IsatapMemory(oneshot::Sender<Vec<RememberedHost>>),
     /// The open flows one of whose ends is in a prefix.
@@ -82,6 +86,42 @@ pub(crate) struct ClientView {
     pub(crate) rtt: Option<Duration>,
     /// When it was last heard.
     pub(crate) last: Option<Instant>,
+    /// Octets that wait for it.
+    pub(crate) backlog: usize,
+}
+
+/// A connection that nobody opens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TraceQuestion {
+    pub(crate) from: Ipv6Addr,
+    pub(crate) to: Ipv6Addr,
+    pub(crate) protocol: u8,
+    pub(crate) port: u16,
+}
+
+/// Where somebody is sent in IPv4, or why not.
+pub(crate) type Judged<T> = Result<T, Reason>;
+
+/// What the packet plane would do with its first packet, station by station.
+#[derive(Debug)]
+pub(crate) struct Traced {
+    /// The port that the sender is behind; `None` when nobody has its address.
+    pub(crate) way_in: Option<Way>,
+    pub(crate) client_in: Option<(u32, ClientView)>,
+    /// What the ISATAP router says to the source; the router's address when it believes it.
+    pub(crate) isatap_in: Option<Judged<Ipv4Addr>>,
+    pub(crate) host_in: Option<HostView>,
+    /// What the fabric says; `None` when the sender is behind no port, or no port of its is free.
+    pub(crate) probe: Option<Probe>,
+    pub(crate) way_out: Option<Way>,
+    pub(crate) client_out: Option<(u32, ClientView)>,
+    /// Where the ISATAP router would send it.
+    pub(crate) isatap_out: Option<Judged<Ipv4Addr>>,
+    pub(crate) host_out: Option<HostView>,
+    /// Ports of the pool that are in use, and all.
+    pub(crate) pool: Option<(u64, u64)>,
+    /// Flows that are open between the two.
+    pub(crate) flows: usize,
 }
 
 /// How many of everything there are: what an overview needs, without the lists.

@@ -13,6 +13,7 @@
 //! | POST [`path::TOKENS`] | [`TokenRequest`] | [`NewToken`] |
 //! | POST [`path::TOKEN_REVOKE`] | [`TokenName`] | [`Revoked`] |
 //! | POST [`path::CLIENT_REMOVE`] | [`TokenName`] | [`Revoked`] |
+//! | POST [`path::TRACE`] | [`TraceRequest`] | [`Trace`] |
 //! | POST [`path::FLOWS`] | [`FlowsOf`] | [`Flows`] |
 //! | GET [`path::ISATAP_HOSTS`] | | [`IsatapHosts`] |
 //! | GET [`path::ISATAP_ROUTER`] | | [`IsatapRouter`] |
@@ -34,6 +35,7 @@ mod nat64;
 pub mod path;
 mod status;
 mod tokens;
+mod trace;
 mod who;
 
 pub use counters::Counters;
@@ -48,4 +50,5 @@ pub use status::{
     RouterName, Status,
 };
 pub use tokens::{NewToken, Revoked, Token, TokenList, TokenName, TokenRequest, TokenState};
+pub use trace::{Trace, TraceEnd, TraceRequest, TraceStep, TraceVerdict};
 pub use who::{Client, Who};

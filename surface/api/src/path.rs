@@ -4,6 +4,8 @@
 pub const STATUS: &str = "/v1/status";
 /// GET: which clients have a session.
 pub const WHO: &str = "/v1/who";
+/// POST: where a connection would go.
+pub const TRACE: &str = "/v1/trace";
 /// POST: open flows, all or those of a prefix.
 pub const FLOWS: &str = "/v1/flows";
 /// GET: drops and refusals by reason.

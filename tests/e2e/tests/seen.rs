@@ -10,7 +10,7 @@
 
 use serde_json::Value;
 use sixgate_e2e::World;
-use sixgate_lab::product::{CLIENT_DEVICE, SERVICE, address, gateway};
+use sixgate_lab::product::{CLIENT_DEVICE, GATEWAY_CONFIG, SERVICE, address, gateway};
 
 fn json(world: &World, node: &str, command: &str) -> Value {
     serde_json::from_str(&world.sh(node, &format!("{command} --json"))).unwrap()
@@ -92,4 +92,55 @@ fn who_knows_the_round_trip_the_last_packet_and_the_open_flows() {
     let text = world.sh("gateway", "sixgate who laptop-01 --flows");
     assert!(text.contains("10.6.0.30") && text.contains("5efe:10.6.8.20"), "{text}");
     world.is_quiet();
+}
+
+/// `sixgate trace` on the gateway, its exit status and its document.
+fn trace(world: &World, from: &str, to: &str, what: &str) -> (i32, Value) {
+    let done = world.run("gateway", &["sixgate", "trace", from, to, what, "--json"]).unwrap();
+    (done.code, serde_json::from_str(&done.stdout).unwrap_or_else(|e| panic!("{e}: {}", done.said())))
+}
+
+fn says(traced: &Value, words: &str) -> bool {
+    traced["steps"].as_array().unwrap().iter().any(|step| step["text"].as_str().unwrap().contains(words))
+}
+
+#[test]
+fn trace_says_where_a_connection_goes_and_which_line_decides() {
+    let world = World::up();
+    let (code, works) = trace(&world, "helpdesk-01", "laptop-01", "tcp/22");
+    assert_eq!((code, &works["verdict"]), (0, &"passes".into()), "{works}");
+    assert!(says(&works, "embedded 10.6.8.20 = outer 10.6.8.20"), "{works}");
+    assert!(says(&works, "client laptop-01 is here"), "{works}");
+    let rule = works["steps"].as_array().unwrap().iter().find(|step| step["step"] == "policy").unwrap();
+    let rules = (1..).zip(GATEWAY_CONFIG.lines()).filter(|(_, line)| *line == "[[policy]]");
+    let line: usize = rules.map(|(n, _)| n).last().unwrap();
+    assert_eq!(rule["rule"], format!("gateway.toml:{line}"), "{rule}");
+
+    // The rule names other ports: what happens, and the line that would have to change.
+    let (code, denied) = trace(&world, "helpdesk-01", "laptop-01", "tcp/3389");
+    assert_eq!(
+        (code, &denied["verdict"], &denied["reason"]),
+        (1, &"refused".into(), &"policy-denied".into())
+    );
+    assert!(says(&denied, &format!("line {line} of gateway.toml")), "{denied}");
+    let laptop = address(&world, "laptop-01", CLIENT_DEVICE).unwrap();
+    let tried =
+        world.run("helpdesk-01", &["curl", "-sg", "-m", "5", &format!("http://[{laptop}]:3389/")]).unwrap();
+    assert_eq!(tried.code, 7, "refused, as it was said");
+
+    let (code, inbound) = trace(&world, "laptop-01", "files.corp.example", "tcp/80");
+    assert_eq!((code, &inbound["to"]["ipv4"]), (0, &"10.6.0.30".into()), "{inbound}");
+    assert!(says(&inbound, "NAT64 to 10.6.0.30"), "{inbound}");
+    assert_eq!(trace(&world, "laptop-01", "laptop-02", "tcp/22").1["reason"], "policy-denied");
+    let (code, stranger) = trace(&world, "bystander-01", "laptop-01", "tcp/22");
+    assert_eq!((code, &stranger["reason"]), (1, &"isatap-host-not-allowed".into()), "{stranger}");
+    let text = world.sh("gateway", "sixgate trace helpdesk-01 laptop-01 tcp/22");
+    assert!(text.starts_with(" 1 helpdesk-01") && text.contains(" verdict: passes"), "{text}");
+    world.stop("laptop-02", SERVICE).unwrap();
+    world.until("laptop-02 is gone", 10, || !world.who().contains(&"laptop-02".to_owned()));
+    let (code, gone) = trace(&world, "helpdesk-01", "laptop-02", "tcp/22");
+    assert_eq!((code, &gone["reason"]), (1, &"fabric-no-route".into()), "{gone}");
+    // Nothing of this was a flow.
+    let flows = host(&world, "10.6.8.20");
+    assert_eq!(flows["flows_30d"].as_u64(), Some(0), "{flows}");
 }

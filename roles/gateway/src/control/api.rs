@@ -25,6 +25,10 @@ impl Handler for Api {
             (Method::Get, path::STATUS) => document(self.0.status().await),
             (Method::Get, path::WHO) => document(self.who().await),
             (Method::Get, path::COUNTERS) => document(self.counters().await),
+            (Method::Post, path::TRACE) => match body(&request) {
+                Ok(wanted) => self.0.trace(wanted).await,
+                Err(response) => response,
+            },
             (Method::Post, path::FLOWS) => match body(&request) {
                 Ok(wanted) => self.0.flows_of(wanted).await,
                 Err(response) => response,

@@ -8,7 +8,7 @@ use super::worker::Worker;
 
 impl Worker {
     /// Answers one question. Who asked may have gone away meanwhile, so a failure to deliver is nobody's business.
-    pub(super) fn answer(&self, question: Question) {
+    pub(super) fn answer(&mut self, question: Question) {
         match question {
             Question::Counters(to) => {
                 let _ = to.send(Box::new(self.tally.counters().clone()));
@@ -34,6 +34,9 @@ impl Worker {
             }
             Question::Counts(to) => {
                 let _ = to.send(self.counts());
+            }
+            Question::Trace(question, to) => {
+                let _ = to.send(self.trace(&question));
             }
             Question::IsatapMemory(to) => {
                 let hosts = self.isatap.as_ref().map(|link| link.router.memory_of_hosts());

@@ -71,6 +71,7 @@ impl Client {
             tx_bytes: self.tx_bytes,
             rtt: tuning::round_trip(&self.stream),
             last: self.last,
+            backlog: self.stream.backlog(),
         }
     }
 }
@@ -138,6 +139,10 @@ impl Clients {
 
     pub(crate) fn is_busy(&self, n: u32) -> bool {
         self.busy == Some(n)
+    }
+
+    pub(crate) fn get(&self, n: u32) -> Option<&Client> {
+        self.slots.get(n as usize)?.client.as_deref()
     }
 
     pub(crate) fn get_mut(&mut self, n: u32) -> Option<&mut Client> {
