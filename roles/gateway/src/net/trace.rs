@@ -66,11 +66,11 @@ impl Worker {
         }
     }
 
-    fn judge_source(&mut self, from: Ipv6Addr, packet: &Packet) -> Option<Judged<Ipv4Addr>> {
-        let link = self.isatap.as_mut()?;
+    fn judge_source(&self, from: Ipv6Addr, packet: &Packet) -> Option<Judged<Ipv4Addr>> {
+        let link = self.isatap.as_ref()?;
         let (_, v4) = isatap::embedded(from)?;
         let own = link.router.address();
-        Some(link.router.would_decapsulate(self.now, v4, own, packet).map(|()| own))
+        Some(link.router.would_decapsulate(v4, own, packet).map(|()| own))
     }
 
     fn judge_destination(&mut self, packet: &Packet) -> Option<Judged<Ipv4Addr>> {
