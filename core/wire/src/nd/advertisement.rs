@@ -5,11 +5,30 @@ use core::net::Ipv6Addr;
 use super::options::{self, Options};
 use super::{Kind, NdFault, check, dns, pref64, prefix, route, seal, start};
 use crate::ipv6::Ipv6;
-use crate::lease::Lease;
+use crate::lease::{Lease, Preference};
 use crate::{Packet, be32, icmpv6};
 
 /// Octets without options: header, reachable time, retransmission timer.
 const FIXED: usize = icmpv6::HEADER + 8;
+
+/// What the header of an advertisement says beside the router lifetime (RFC 4861, section 4.2; RFC 4191, section 2.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parameters {
+    /// What hosts should put into their own packets; zero says nothing.
+    pub hop_limit: u8,
+    /// Milliseconds for which a neighbour counts as reachable after it answered; zero says nothing.
+    pub reachable_time: u32,
+    /// Milliseconds between neighbour solicitations; zero says nothing.
+    pub retrans_timer: u32,
+    /// Of the default route against those of other routers; medium is said where there is no default route.
+    pub preference: Preference,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { hop_limit: 64, reachable_time: 0, retrans_timer: 0, preference: Preference::Medium }
+    }
+}
 
 /// Writes the advertisement of `lease` into `out`; false, with `out` empty, when it does not fit or a suffix is no name.
 ///
@@ -21,10 +40,26 @@ pub fn write_advertisement(
     dst: Ipv6Addr,
     out: &mut Packet,
 ) -> bool {
-    let word = u32::from(hop_limit) << 24 | u32::from(lease.router_lifetime);
-    // Reachable time and retransmission timer zero: not specified by this router.
-    let whole =
-        start(out, Kind::RouterAdvertisement, word) && out.extend(&[0; 8]) && write_options(lease, out);
+    write_advertisement_with(lease, &Parameters { hop_limit, ..Parameters::default() }, src, dst, out)
+}
+
+/// Like [`write_advertisement`], with every field of the header.
+pub fn write_advertisement_with(
+    lease: &Lease,
+    parameters: &Parameters,
+    src: Ipv6Addr,
+    dst: Ipv6Addr,
+    out: &mut Packet,
+) -> bool {
+    // RFC 4191, section 2.2: a router that is no default router says "medium", which is 00.
+    let preference = if lease.router_lifetime == 0 { Preference::Medium } else { parameters.preference };
+    let word = u32::from(parameters.hop_limit) << 24
+        | u32::from(route::bits(preference)) << 19
+        | u32::from(lease.router_lifetime);
+    let whole = start(out, Kind::RouterAdvertisement, word)
+        && out.extend(&parameters.reachable_time.to_be_bytes())
+        && out.extend(&parameters.retrans_timer.to_be_bytes())
+        && write_options(lease, out);
     seal(out, whole, src, dst)
 }
 

@@ -45,7 +45,7 @@ pub(super) fn read(option: Opt<'_>) -> Option<LeasedRoute> {
     Some(LeasedRoute { prefix, preference: preference(bytes[3] >> 3 & 3)?, lifetime: be32(bytes, 4) })
 }
 
-const fn bits(preference: Preference) -> u8 {
+pub(super) const fn bits(preference: Preference) -> u8 {
     match preference {
         Preference::High => 0b01,
         Preference::Medium => 0b00,
