@@ -80,6 +80,7 @@ fn router() -> Router {
         }],
         deny: vec![],
         most_hosts: MOST,
+        options: sixgate_isatap::RouterOptions::default(),
         retire: sixgate_isatap::retire::Retire::default(),
     };
     Router::new(config, [7; 32])

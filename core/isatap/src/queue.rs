@@ -6,10 +6,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_wire::Packet;
 use sixgate_wire::lease::Lease;
-use sixgate_wire::nd::{self, NeighbourAdvertisement};
-
-/// The hop limit that hosts are told to use.
-const CUR_HOP_LIMIT: u8 = 64;
+use sixgate_wire::nd::{self, NeighbourAdvertisement, Parameters};
 
 /// What is to be said.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,12 +30,17 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Writes the packet.
+    /// Writes the packet of a host, which advertises nothing.
     pub(crate) fn write(&self, out: &mut Packet) -> bool {
+        self.write_with(&Parameters::default(), out)
+    }
+
+    /// Writes the packet; `parameters` are those of an advertisement.
+    pub(crate) fn write_with(&self, parameters: &Parameters, out: &mut Packet) -> bool {
         match &self.message {
             Message::Solicit => nd::write_solicitation(self.src, self.dst, out),
             Message::Advertise(lease) => {
-                nd::write_advertisement(lease, CUR_HOP_LIMIT, self.src, self.dst, out)
+                nd::write_advertisement_with(lease, parameters, self.src, self.dst, out)
             }
             Message::SolicitNeighbour { target } => {
                 nd::write_neighbour_solicitation(self.src, self.dst, *target, out)

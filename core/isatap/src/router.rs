@@ -3,9 +3,10 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_reason::{
-    ISATAP_HOST_NOT_ALLOWED, ISATAP_HOST_TABLE_FULL, ISATAP_IDENTIFIER_TWIN, ISATAP_LOOP, ISATAP_MULTICAST,
-    ISATAP_NEIGHBOUR_UNKNOWN, ISATAP_NEXT_HOP_NONE, ISATAP_OUTER_UNUSABLE, ISATAP_PREFIX_NOT_OF_HOST,
-    ISATAP_SOURCE_NOT_EMBEDDED, ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, Reason,
+    ISATAP_HOST_NOT_ALLOWED, ISATAP_HOST_TABLE_FULL, ISATAP_HOST_UNREACHABLE, ISATAP_IDENTIFIER_TWIN,
+    ISATAP_LOOP, ISATAP_MULTICAST, ISATAP_NEIGHBOUR_UNKNOWN, ISATAP_NEXT_HOP_NONE, ISATAP_OUTER_UNUSABLE,
+    ISATAP_PREFIX_NOT_OF_HOST, ISATAP_SOURCE_NOT_EMBEDDED, ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS,
+    MALFORMED_IPV6, Reason,
 };
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
@@ -25,11 +26,15 @@ mod config;
 mod discovery;
 mod hosts;
 mod offers;
+mod options;
 mod probe;
+mod reach;
+mod refresh;
 mod retire;
 mod view;
 
 pub use config::{AllowRule, RouterConfig};
+pub use options::RouterOptions;
 pub use retire::{RetiringHost, Standing};
 pub use view::{HostState, HostView, RememberedHost, RouterEvent};
 
@@ -37,6 +42,8 @@ use allow::Allowed;
 use announce::Announcement;
 use hosts::Hosts;
 use offers::Offers;
+use reach::{Doubts, Event};
+use refresh::Refresh;
 
 /// Messages that may wait to be taken; more than a sweep adds at once.
 const MOST_WAITING: usize = 1024;
@@ -52,6 +59,8 @@ pub struct Router {
     hosts: Hosts,
     queue: Queue,
     announcement: Option<Announcement>,
+    refresh: Refresh,
+    doubts: Doubts,
     closing: bool,
     /// While ISATAP is being retired: when hosts that keep something are told again.
     renewal: Instant,
@@ -69,6 +78,8 @@ impl Router {
             hosts: Hosts::new(config.most_hosts, &seed),
             queue: Queue::new(MOST_WAITING),
             announcement: None,
+            refresh: Refresh::NEW,
+            doubts: Doubts::new(),
             closing: false,
             renewal: Instant::ZERO,
             last_heard: None,
@@ -222,6 +233,7 @@ impl Router {
             return Err(self.allowed.rule(v4).err().unwrap_or(ISATAP_HOST_NOT_ALLOWED));
         }
         host.received(form, src, len)?;
+        host.reach.on(now, Event::Heard);
         self.hosts.heard(now, v4, uses);
         Ok(())
     }
@@ -230,7 +242,7 @@ impl Router {
     ///
     /// # Errors
     /// Why it cannot leave, and the ICMPv6 error for its sender.
-    pub fn encapsulate(&mut self, _now: Instant, packet: &Packet) -> Result<Ipv4Addr, Refused> {
+    pub fn encapsulate(&mut self, now: Instant, packet: &Packet) -> Result<Ipv4Addr, Refused> {
         let ip = Ipv6::parse(packet.bytes()).map_err(|_| Refused::silently(MALFORMED_IPV6))?;
         let dst = ip.dst();
         let unreachable = |reason| Refused::with(reason, Refusal::AddressUnreachable);
@@ -271,6 +283,9 @@ impl Router {
         }
         host.tx_packets += 1;
         host.tx_bytes += packet.len() as u64;
+        if !self.happened(now, v4, Event::Sent) {
+            return Err(unreachable(ISATAP_HOST_UNREACHABLE));
+        }
         Ok(v4)
     }
 
@@ -287,7 +302,7 @@ impl Router {
     /// Takes the next message that is to be sent: written into `out`, with its outer destination.
     pub fn poll_output(&mut self, out: &mut Packet) -> Option<Ipv4Addr> {
         while let Some(outgoing) = self.queue.pop() {
-            if outgoing.write(out) {
+            if outgoing.write_with(&self.config.options.parameters, out) {
                 return Some(outgoing.to);
             }
         }
@@ -304,13 +319,16 @@ impl Router {
         self.hosts.expire(now, self.offers.memory());
         self.renew(now);
         self.continue_announcement(now);
+        self.refresh(now);
+        self.resolve_doubts(now);
     }
 
     /// When [`Router::handle_timeout`] is to be called next.
     #[must_use]
     pub fn next_timeout(&self) -> Instant {
         let announcement = self.announcement.as_ref().map_or(Instant::NEVER, |a| a.due);
-        announcement.min(self.hosts.next_expiry(self.offers.memory())).min(self.next_renewal())
+        let hosts = self.hosts.next_expiry(self.offers.memory()).min(self.doubts.next_due());
+        announcement.min(hosts).min(self.next_renewal()).min(self.next_refresh())
     }
 
     fn is_on_link(&self, address: Ipv6Addr) -> bool {

@@ -90,6 +90,7 @@ fn packets_and_solicitations_of_known_hosts_allocate_nothing() {
         allow: vec![allow],
         deny: vec![],
         most_hosts: 1000,
+        options: sixgate_isatap::RouterOptions::default(),
         retire: sixgate_isatap::retire::Retire::default(),
     };
     let mut router = Router::new(config, [1; 32]);

@@ -98,6 +98,7 @@ mod tests {
             allow: allow.iter().map(rule).collect(),
             deny: deny.iter().map(|text| text.parse().unwrap()).collect(),
             most_hosts: 1,
+            options: super::super::RouterOptions::default(),
             retire: crate::retire::Retire::default(),
         }
     }

@@ -55,6 +55,7 @@ impl Router {
             host.last_rs = remembered.last_rs;
             (host.flows_started, host.last_flow) = (remembered.flows_started, remembered.last_flow);
             (host.rx_bytes, host.tx_bytes) = (remembered.rx_bytes, remembered.tx_bytes);
+            self.hosts.heard(now, v4, remembered.last_flow.is_some());
         }
         self.announce(now, 1);
     }
@@ -116,8 +117,11 @@ impl Router {
         let lease =
             if leaves { Arc::new(offers::withdrawal(host.advertised())) } else { self.offered(now, host) };
         let queued = self.queue.push(self.unsolicited(v4, host, Message::Advertise(lease)));
-        if let Some(withdrawn) = self.hosts.served_mut(v4).and_then(|host| host.withdrawn.as_mut()) {
-            withdrawn.told += u8::from(queued);
+        if let Some(host) = self.hosts.served_mut(v4).filter(|_| queued) {
+            host.told = now;
+            if let Some(withdrawn) = &mut host.withdrawn {
+                withdrawn.told += 1;
+            }
         }
         if last && !self.closing {
             if leaves {
@@ -129,7 +133,7 @@ impl Router {
         queued
     }
 
-    fn unsolicited(&self, v4: Ipv4Addr, host: &Host, message: Message) -> Outgoing {
+    pub(super) fn unsolicited(&self, v4: Ipv4Addr, host: &Host, message: Message) -> Outgoing {
         Outgoing {
             to: v4,
             src: isatap::link_local(host.ours, self.config.address),

@@ -7,6 +7,7 @@ use core::net::Ipv4Addr;
 use sixgate_wire::addr::Ipv4Prefix;
 use sixgate_wire::lease::Lease;
 
+use super::RouterOptions;
 use crate::retire::Retire;
 
 /// The configuration of a router.
@@ -35,6 +36,8 @@ pub struct RouterConfig {
     pub most_hosts: usize,
     /// What is being taken away; nothing by default.
     pub retire: Retire,
+    /// How it behaves beside that.
+    pub options: RouterOptions,
 }
 
 /// Hosts that are served.

@@ -13,6 +13,7 @@ use sixgate_wire::ipv6::Ipv6;
 use sixgate_wire::nd::{self, Kind};
 
 use super::Router;
+use super::reach::Event;
 use crate::neighbour;
 use crate::queue::{Message, Outgoing};
 use crate::verdict::Inbound;
@@ -32,10 +33,8 @@ impl Router {
         match kind {
             Kind::RouterSolicitation => self.solicited(now, from, ip)?,
             Kind::NeighbourSolicitation => self.asked(now, from, from_peer, ip)?,
-            // We never solicit a host, so an advertisement tells nothing; a peer's router advertisement is not for us.
-            Kind::NeighbourAdvertisement => {
-                nd::parse_neighbour_advertisement(ip).map_err(|_| ISATAP_ND_INVALID)?;
-            }
+            Kind::NeighbourAdvertisement => self.answered(now, from, ip)?,
+            // A peer's router advertisement is not for us.
             Kind::RouterAdvertisement if from_peer => {}
             Kind::RouterAdvertisement => return Err(ISATAP_RA_NOT_FROM_ROUTER),
             Kind::Redirect => return Err(ISATAP_ND_INVALID),
@@ -84,6 +83,8 @@ impl Router {
             (host.theirs, host.ours) = (theirs, ours);
             host.first_rs = host.first_rs.or(Some(now));
             host.last_rs = Some(now);
+            host.told = now;
+            host.reach.on(now, Event::Heard);
         }
         self.hosts.heard(now, from, false);
         let lease = self.answer(now, from)?;
@@ -114,6 +115,17 @@ impl Router {
             }
         }
         self.send(answer)
+    }
+
+    /// The answer to a question of ours (RFC 4861, section 7.2.5); what nobody asked for proves nothing and does nothing.
+    fn answered(&mut self, now: Instant, from: Ipv4Addr, ip: &Ipv6<'_>) -> Result<(), Reason> {
+        let message = nd::parse_neighbour_advertisement(ip).map_err(|_| ISATAP_ND_INVALID)?;
+        let speaks_for_itself = isatap::embedded(message.target).is_some_and(|(_, v4)| v4 == from);
+        if message.solicited && speaks_for_itself && self.is_own_target(ip.dst()) {
+            self.happened(now, from, Event::Answered);
+            self.hosts.heard(now, from, false);
+        }
+        Ok(())
     }
 
     fn send(&mut self, outgoing: Outgoing) -> Result<(), Reason> {

@@ -10,6 +10,7 @@ use sixgate_wire::addr::isatap::{self, Form};
 use sixgate_wire::lease::Lease;
 
 use super::offers::Exchanges;
+use super::reach::Reach;
 use super::retire::Withdrawn;
 use super::view::RouterEvent;
 use crate::keyed::Keyed;
@@ -78,6 +79,9 @@ pub(super) struct Host {
     /// It has sent packets through us; a solicitation alone can be forged in any number.
     pub(super) uses: bool,
     pub(super) messages: TokenBucket,
+    /// When it was last sent an advertisement.
+    pub(super) told: Instant,
+    pub(super) reach: Reach,
     /// Flows from or to it when they were last counted, which is done while ISATAP is being retired.
     pub(super) open: u32,
     /// There is nothing for it any more, because ISATAP is being retired.
@@ -202,6 +206,8 @@ impl Hosts {
             heard: now,
             uses: false,
             messages: PER_HOST,
+            told: now,
+            reach: Reach::NEW,
             open: 0,
             withdrawn: None,
             rx_packets: 0,

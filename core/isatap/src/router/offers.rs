@@ -8,7 +8,7 @@ use sixgate_time::Duration;
 use sixgate_wire::addr::Ipv6Prefix;
 use sixgate_wire::lease::{Lease, LeasedPrefix, LeasedRoute};
 
-use super::RouterConfig;
+use super::{RouterConfig, refresh};
 
 /// Silent hosts are remembered at least this long.
 const SHORTEST_MEMORY: u64 = 600;
@@ -48,6 +48,11 @@ impl Offers {
 
     pub(super) fn prefixes(&self) -> &[Ipv6Prefix] {
         &self.prefixes
+    }
+
+    /// The lifetime of any offer that ends first, in seconds.
+    pub(super) fn shortest_lifetime(&self) -> Option<u32> {
+        self.all.iter().filter_map(|lease| refresh::shortest_lifetime(lease)).min()
     }
 
     /// How long a silent host is remembered: as long as it may believe the last advertisement.

@@ -22,6 +22,7 @@ pub(super) const CLIENT: &str = "fd6a:7e00:cafe:1::7";
 pub(super) const T0: Instant = Instant::from_secs(1000);
 
 mod flood;
+mod refresh;
 
 fn lease() -> Lease {
     Lease {
@@ -41,7 +42,7 @@ fn lease() -> Lease {
     }
 }
 
-fn config() -> RouterConfig {
+pub(super) fn config() -> RouterConfig {
     RouterConfig {
         address: ROUTER,
         own_addresses: vec![ROUTER, Ipv4Addr::new(203, 0, 113, 10)],
@@ -56,6 +57,7 @@ fn config() -> RouterConfig {
         }],
         deny: vec![],
         most_hosts: 1000,
+        options: RouterOptions::default(),
         retire: Retire::default(),
     }
 }
@@ -64,7 +66,7 @@ pub(super) fn router() -> Router {
     Router::new(config(), [3; 32])
 }
 
-fn fe80(v4: Ipv4Addr) -> Ipv6Addr {
+pub(super) fn fe80(v4: Ipv4Addr) -> Ipv6Addr {
     isatap::link_local(Form::Private, v4)
 }
 

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use sixgate_reason::{ISATAP_RETIRED, Reason};
+use sixgate_reason::{ISATAP_HOST_UNREACHABLE, ISATAP_RETIRED, Reason};
 use sixgate_time::Instant;
 use sixgate_wire::addr::isatap::{self, Form};
 
@@ -30,7 +30,7 @@ pub struct HostView {
     pub last_rs: Option<Instant>,
     /// Served or refused.
     pub state: HostState,
-    /// Why it is refused.
+    /// Why it is refused, or cannot be sent to.
     pub reason: Option<Reason>,
     /// Octets of IPv6 packets from it.
     pub rx_bytes: u64,
@@ -166,7 +166,8 @@ impl Router {
             },
             reason: match rule {
                 None => self.allowed.rule(ipv4).err(),
-                Some(_) => host.withdrawn.map(|_| ISATAP_RETIRED),
+                Some(_) if host.withdrawn.is_some() => Some(ISATAP_RETIRED),
+                Some(_) => host.reach.is_unreachable().then_some(ISATAP_HOST_UNREACHABLE),
             },
             rx_bytes: host.rx_bytes,
             tx_bytes: host.tx_bytes,

@@ -41,5 +41,6 @@ reasons! {
     274 ISATAP_NAME_GONE "isatap-name-gone" "the router's name does not exist; its last addresses stay in use";
     275 ISATAP_NAME_EMPTY "isatap-name-empty" "the router's name has no IPv4 address; its last addresses stay in use";
     276 ISATAP_NAME_UNANSWERED "isatap-name-unanswered" "no name server answers for the router's name; its last addresses stay in use";
+    241 ISATAP_HOST_UNREACHABLE "isatap-host-unreachable" "destination host does not answer neighbour solicitations any more";
     240 ISATAP_CONGESTION_LOST "isatap-congestion-lost" "outer header marks congestion and the inner packet does not understand the mark (RFC 6040)";
 }

@@ -179,6 +179,7 @@ impl Site {
             allow: self.allowed.iter().map(allow).collect(),
             deny: Vec::new(),
             most_hosts: MOST_HOSTS,
+            options: sixgate_isatap::RouterOptions::default(),
             retire: sixgate_isatap::retire::Retire::default(),
         })
     }

@@ -75,6 +75,7 @@ fn router() {
         allow: vec![allow],
         deny: vec![],
         most_hosts: 100,
+        options: sixgate_isatap::RouterOptions::default(),
         retire: sixgate_isatap::retire::Retire::default(),
     };
     let mut router = Router::new(config, [1; 32]);

@@ -47,6 +47,7 @@ fn config(stage: Stage) -> RouterConfig {
             ..AllowRule::default()
         }],
         most_hosts: 100,
+        options: crate::RouterOptions::default(),
         retire: Retire { stage, in_use: vec![USED] },
     }
 }
