@@ -563,8 +563,25 @@ fn joining_as_an_isatap_host_writes_a_file_that_the_daemon_reads_and_keeps_what_
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.contains("interface = \"eth7\"") && text.contains("routers = [\"10.6.0.3\"]"), "{text}");
 
+    let added = join(&["--add", "10.6.0.3", "branch.corp.example"], &["--json"]);
+    assert_eq!(added.json()["routers"], json!(["10.6.0.3", "branch.corp.example"]));
+    let twice = join(&["10.6.0.3", "10.6.0.3"], &[]);
+    assert!(twice.code == 2 && twice.error.contains("listed twice"), "{}", twice.error);
+
+    let stranger = sixgate(&["isatap", "leave", "10.6.0.9", "--config", file]).run();
+    assert_eq!(stranger.code, 1);
+    assert!(stranger.error.contains("there are: 10.6.0.3, branch.corp.example"), "{}", stranger.error);
+    let one = sixgate(&["isatap", "leave", "10.6.0.3", "--config", file, "--json"]).run();
+    assert_eq!(one.json()["routers"], json!(["branch.corp.example"]));
+    assert_eq!(sixgate(&["check", file]).run().code, 0);
+
     let leave = sixgate(&["isatap", "leave", "--config", file]).run();
     assert_eq!((leave.code, std::path::Path::new(file).exists()), (0, false));
+    assert!(
+        leave.output.contains("nothing left: 0 devices isatap0, 0 addresses, 0 routes"),
+        "{}",
+        leave.output
+    );
     assert_eq!(sixgate(&["isatap", "leave", "--config", file]).run().code, 1);
 
     std::fs::write(file, "not = a host file").unwrap();

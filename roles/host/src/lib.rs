@@ -20,6 +20,7 @@
 //! | `kernel` | the host's addresses and routes on the device |
 //! | `site` | which interface, which IPv4 address |
 //! | `routers` | the list of potential routers, its cache on disk |
+//! | `left` | what is still there of a host that has ended |
 //! | `lookup` | names of routers to addresses, again and again |
 //! | `control` | signals and the control socket |
 //! | `seam` | what control and worker say to each other |
@@ -33,6 +34,7 @@ use sixgate_config::Host;
 
 mod control;
 mod kernel;
+mod left;
 mod lookup;
 mod routers;
 mod run;
@@ -40,6 +42,8 @@ mod seam;
 mod site;
 mod tally;
 mod worker;
+
+pub use left::{Left, forget, left};
 
 /// Why the daemon did not start, or ended: one line that says what, where and what to do.
 #[derive(Debug)]

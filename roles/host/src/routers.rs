@@ -14,6 +14,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use sixgate_config::host::RouterSpec;
 
+pub(crate) use cache::FILE as CACHE;
+
 use cache::Cache;
 
 /// The list, and what its names mean.

@@ -1,8 +1,10 @@
 //! `sixgate isatap hosts | instructions | join | leave`
 
+mod host_file;
 mod hosts;
 mod instructions;
 mod join;
+mod leave;
 
 use crate::cli::Context;
 use crate::exit::{Exit, Trouble};
@@ -20,7 +22,7 @@ enum What {
     Hosts(hosts::Hosts),
     Instructions(instructions::Args),
     Join(join::Join),
-    Leave(join::Leave),
+    Leave(leave::Leave),
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
@@ -28,6 +30,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
         What::Hosts(args) => hosts::run(args, context),
         What::Instructions(args) => instructions::run(args, context),
         What::Join(args) => join::join(args, context),
-        What::Leave(args) => join::leave(args, context),
+        What::Leave(args) => leave::leave(args, context),
     }
 }

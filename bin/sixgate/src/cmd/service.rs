@@ -42,6 +42,16 @@ pub(crate) fn start(unit: &str, wanted: bool) -> Result<Service, Trouble> {
     Ok(Service::Managed)
 }
 
+/// Has a unit read its file again, and starts it if it does not run.
+pub(crate) fn reload(unit: &str) -> Result<Service, Trouble> {
+    if !systemd_runs() || !installed(unit) {
+        return Ok(Service::Left);
+    }
+    systemctl(&["enable", unit])?;
+    systemctl(&["reload-or-restart", unit])?;
+    Ok(Service::Managed)
+}
+
 /// Ends a unit, and its start at boot.
 pub(crate) fn stop(unit: &str) -> Result<Service, Trouble> {
     if !systemd_runs() || !installed(unit) {

@@ -13,15 +13,16 @@ use crate::queue::Message;
 /// RFC 4861, section 10: REACHABLE_TIME.
 const REACHABLE_TIME: Duration = Duration::from_secs(30);
 /// Sent to it this long without hearing anything of it: do not wait for the end of REACHABLE_TIME.
-const SUSPICION: Duration = Duration::from_secs(1);
-/// Between two solicitations. RFC 4861, section 10 has a second (RETRANS_TIMER), with which a loss would be noticed too
-/// late for a person who waits; routers of an intranet answer in milliseconds.
-const RETRANS_TIMER: Duration = Duration::from_millis(500);
+const SUSPICION: Duration = Duration::from_millis(500);
+/// Between two solicitations. RFC 4861, section 10 has a second (RETRANS_TIMER); routers of an intranet answer in
+/// milliseconds. With these times another router is taken 1.2 s after the first packet that was lost: before TCP sends it for the
+/// fourth time, 1.4 s after the first, and would then wait twice as long.
+const RETRANS_TIMER: Duration = Duration::from_millis(350);
 /// So many unanswered ones put it in doubt: then a router that answers is preferred (RFC 4861, section 6.3.6).
 const DOUBTFUL: u8 = 2;
 /// So many unanswered ones end it. RFC 4861, section 10 has three (MAX_UNICAST_SOLICIT), of a second each; RFC 7048 shows what
-/// impatience costs where there is no other router.
-const MAX_UNICAST_SOLICIT: u8 = 5;
+/// impatience costs where there is no other router. In all these take as long as the RFC's.
+const MAX_UNICAST_SOLICIT: u8 = 8;
 /// What was heard of another router is fresh enough to turn to it without asking.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -31,7 +32,7 @@ const FRESH: Duration = Duration::from_secs(1);
 ///             advertisement             idle too long, or sent and heard nothing
 ///  Unknown ------------------> Reachable ------------------------------------> Probing
 ///                               ^   ^                                           |  |
-///                               |   +-------- neighbour advertisement ----------+  | five solicitations unanswered
+///                               |   +-------- neighbour advertisement ----------+  | eight solicitations unanswered
 ///                               +------------ advertisement --------- Failed <-----+
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

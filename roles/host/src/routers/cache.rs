@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Name;
 
 /// Name of the file in the state directory.
-pub(super) const FILE: &str = "isatap-routers.json";
+pub(crate) const FILE: &str = "isatap-routers.json";
 
 /// The file.
 pub(super) struct Cache(PathBuf);

@@ -14,7 +14,7 @@ fn states() -> [(&'static str, Reachability); 6] {
         ("reachable", Reachability::Reachable { confirmed: NOW, waiting_since: None }),
         ("waiting", Reachability::Reachable { confirmed: NOW, waiting_since: Some(NOW) }),
         ("asked once", Reachability::Probing { sent: 1, next: NOW + Duration::from_millis(500) }),
-        ("asked five times", Reachability::Probing { sent: 5, next: NOW + Duration::from_millis(500) }),
+        ("asked eight times", Reachability::Probing { sent: 8, next: NOW + Duration::from_millis(500) }),
         ("failed", Reachability::Failed),
     ]
 }
