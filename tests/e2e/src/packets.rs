@@ -62,6 +62,21 @@ pub fn second_fragment(source: Ipv6Addr, destination: Ipv6Addr) -> Vec<u8> {
     ipv6(source, destination, 44, &fragment)
 }
 
+/// A router advertisement for a /64 that is valid for an hour and preferred for so many seconds.
+#[must_use]
+pub fn advertisement(source: Ipv6Addr, destination: Ipv6Addr, prefix: Ipv6Addr, preferred: u16) -> Vec<u8> {
+    let mut message = vec![134, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    // RFC 4861, section 4.6.2: autonomous, not on-link.
+    let [high, low] = preferred.to_be_bytes();
+    message.extend_from_slice(&[3, 4, 64, 0x40, 0, 0, 0x0e, 0x10, 0, 0, high, low, 0, 0, 0, 0]);
+    message.extend_from_slice(&prefix.octets());
+    let sum = checksum(source, destination, 58, &message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    let mut packet = ipv6(source, destination, 58, &message);
+    packet[7] = 255;
+    packet
+}
+
 /// An IPv6 packet with any payload.
 #[must_use]
 pub fn ipv6(source: Ipv6Addr, destination: Ipv6Addr, next: u8, payload: &[u8]) -> Vec<u8> {

@@ -1,7 +1,7 @@
-//! Plain namespaces in a row, for functions that run alone: no lab, three machines and two cables.
+//! Plain namespaces, for functions that run alone: no lab, some machines and cables.
 //!
 //! ```text
-//!  left ===== middle ===== right
+//!  left ===== middle ===== right        [`Row::new`]; for other shapes [`Row::of`], with [`Row::plug`] into switches
 //!   l0       m0    m1       r0
 //! ```
 
@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use crate::world::binary;
 
-/// Three namespaces, until this is dropped.
+/// Namespaces, until this is dropped.
 pub struct Row {
     name: String,
+    machines: Vec<String>,
     folder: PathBuf,
     children: Vec<Child>,
 }
@@ -32,24 +33,45 @@ impl Row {
     /// Namespaces and cables, loopback up. Needs root.
     #[must_use]
     pub fn new(test: &str) -> Self {
+        let row = Self::of(test, &["left", "middle", "right"]);
+        for (a, a_machine, b, b_machine) in [("l0", "left", "m0", "middle"), ("m1", "middle", "r0", "right")]
+        {
+            row.cable(a_machine, a, b_machine, b);
+        }
+        row
+    }
+
+    /// These machines, loopback up, without a cable. Needs root.
+    #[must_use]
+    pub fn of(test: &str, machines: &[&str]) -> Self {
         let name = format!("sga{}{test}", std::process::id());
         let folder = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
-        let row = Self { name, folder, children: Vec::new() };
-        for machine in ["left", "middle", "right"] {
+        let machines = machines.iter().map(|m| (*m).to_owned()).collect();
+        let row = Self { name, machines, folder, children: Vec::new() };
+        for machine in &row.machines {
             outside(&["ip", "netns", "add", &row.namespace(machine)]);
             row.ip(machine, "link set lo up");
         }
-        for (a, a_machine, b, b_machine) in [("l0", "left", "m0", "middle"), ("m1", "middle", "r0", "right")]
-        {
-            let (from, to) = (row.namespace(a_machine), row.namespace(b_machine));
-            outside(&[
-                "ip", "link", "add", a, "netns", &from, "type", "veth", "peer", "name", b, "netns", &to,
-            ]);
-            row.ip(a_machine, &format!("link set {a} up"));
-            row.ip(b_machine, &format!("link set {b} up"));
-        }
         row
+    }
+
+    /// Plugs a device of a machine into another machine, which is a switch.
+    pub fn plug(&self, machine: &str, device: &str, switch: &str) {
+        let port = format!("{machine}-{device}");
+        self.cable(machine, device, switch, &port);
+        if !self.sh(switch, "ip link show sw").good {
+            self.ip(switch, "link add sw type bridge");
+            self.ip(switch, "link set sw up");
+        }
+        self.ip(switch, &format!("link set {port} master sw"));
+    }
+
+    fn cable(&self, a_machine: &str, a: &str, b_machine: &str, b: &str) {
+        let (from, to) = (self.namespace(a_machine), self.namespace(b_machine));
+        outside(&["ip", "link", "add", a, "netns", &from, "type", "veth", "peer", "name", b, "netns", &to]);
+        self.ip(a_machine, &format!("link set {a} up"));
+        self.ip(b_machine, &format!("link set {b} up"));
     }
 
     /// Name of a machine's network namespace.
@@ -202,6 +224,12 @@ impl Daemon {
         );
     }
 
+    /// SIGKILL: it ends without a word.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// SIGTERM; gives whether it ended with 0.
     #[must_use]
     pub fn stop(mut self) -> bool {
@@ -223,7 +251,7 @@ impl Drop for Row {
             let _ = child.kill();
             let _ = child.wait();
         }
-        for machine in ["left", "middle", "right"] {
+        for machine in &self.machines {
             let _ = Command::new("ip").args(["netns", "del", &self.namespace(machine)]).status();
         }
         let _ = std::fs::remove_dir_all(&self.folder);

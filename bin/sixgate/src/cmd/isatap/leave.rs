@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sixgate_config::Host;
 use sixgate_config::host::RouterSpec;
-use sixgate_role_host::{Left, forget, left};
+use sixgate_role_host::{Failure, Left, forget, left};
 
 use super::host_file;
 use crate::cli::Context;
@@ -15,7 +15,7 @@ use crate::exit::{Exit, Trouble};
 
 /// Stop being an ISATAP host, or leave some of its routers
 ///
-/// Without routers: ends the service, removes the file and what was remembered, and looks whether anything is left.
+/// Without routers: ends the service, looks whether anything is left, and removes the file and what was remembered.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  sixgate isatap leave\n  sixgate isatap leave 10.6.0.2")]
 pub(super) struct Leave {
@@ -79,9 +79,7 @@ fn some(args: &Leave, host: &Host, context: &Context) -> Result<Exit, Trouble> {
 
 fn all(args: &Leave, host: &Host, context: &Context) -> Result<Exit, Trouble> {
     let service = service::stop(host_file::UNIT)?;
-    host_file::remove(&args.config)?;
-    let failed = |e: sixgate_role_host::Failure| Trouble::failed("system", e.to_string());
-    forget(&host.state).map_err(failed)?;
+    let failed = |e: Failure| Trouble::failed("system", e.to_string());
     let start = Instant::now();
     let mut rest = left(&host.device).map_err(failed)?;
     // Only a daemon that was told to end is waited for.
@@ -90,15 +88,17 @@ fn all(args: &Leave, host: &Host, context: &Context) -> Result<Exit, Trouble> {
         rest = left(&host.device).map_err(failed)?;
     }
     if !rest.is_nothing() {
+        // The file stays, so that the same command can be given again.
         return Err(Trouble::failed(
             "something-left",
             format!(
-                "{} is removed, but there is still {}: end the `sixgate host run` that holds it",
-                args.config.display(),
+                "there is still {}: end the `sixgate host run` that holds it, then leave again",
                 counted(&rest, &host.device)
             ),
         ));
     }
+    host_file::remove(&args.config)?;
+    forget(&host.state).map_err(failed)?;
     if context.out.json {
         context.out.document(&json!({
             "schema": 1, "file": args.config, "removed": true, "stopped": service == Service::Managed,
