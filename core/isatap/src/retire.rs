@@ -19,6 +19,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::Ipv4Addr;
 
+use sixgate_wire::addr::Ipv6Prefix;
+use sixgate_wire::addr::isatap::{self, Form};
+
 mod evidence;
 mod phase;
 mod verify;
@@ -37,6 +40,23 @@ pub struct Retire {
 }
 
 impl Retire {
+    /// Where no flow may be opened any more (true), and where within that it still may (false): what the filter has to know
+    /// before the router does. `prefixes` are those of the link.
+    #[must_use]
+    pub fn closed(&self, prefixes: &[Ipv6Prefix]) -> Vec<(Ipv6Prefix, bool)> {
+        if !self.is_on() {
+            return Vec::new();
+        }
+        let mut closed: Vec<_> = prefixes.iter().map(|prefix| (*prefix, true)).collect();
+        for v4 in self.in_use.iter().filter(|v4| self.keeps(**v4)) {
+            for prefix in prefixes {
+                let kept = |form| Ipv6Prefix::containing(isatap::address(prefix.address(), form, *v4), 128);
+                closed.extend([Form::Private, Form::Global].map(|form| (kept(form), false)));
+            }
+        }
+        closed
+    }
+
     pub(crate) fn is_on(&self) -> bool {
         self.stage != Stage::Serve
     }

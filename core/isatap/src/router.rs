@@ -5,8 +5,8 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use sixgate_reason::{
     ISATAP_HOST_NOT_ALLOWED, ISATAP_HOST_TABLE_FULL, ISATAP_HOST_UNREACHABLE, ISATAP_IDENTIFIER_TWIN,
     ISATAP_LOOP, ISATAP_MULTICAST, ISATAP_NEIGHBOUR_UNKNOWN, ISATAP_NEXT_HOP_NONE, ISATAP_OUTER_UNUSABLE,
-    ISATAP_PREFIX_NOT_OF_HOST, ISATAP_SOURCE_NOT_EMBEDDED, ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS,
-    MALFORMED_IPV6, Reason,
+    ISATAP_PREFIX_NOT_OF_HOST, ISATAP_RETIRED, ISATAP_SOURCE_NOT_EMBEDDED, ISATAP_SOURCE_OFF_LINK,
+    ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, Reason,
 };
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
@@ -223,7 +223,10 @@ impl Router {
     ) -> Result<(), Reason> {
         if self.hosts.served_mut(v4).is_none() {
             let allowed = self.allowed.rule(v4);
-            let rule = allowed.inspect_err(|reason| self.hosts.refuse(now, v4, *reason, false))?;
+            // Whoever has an open flow is in the table; the others get nothing new while ISATAP is being retired.
+            let kept = allowed
+                .and_then(|rule| if self.config.retire.keeps(v4) { Ok(rule) } else { Err(ISATAP_RETIRED) });
+            let rule = kept.inspect_err(|reason| self.hosts.refuse(now, v4, *reason, false))?;
             let offer = self.offers.of(&self.config, rule);
             let host = self.hosts.admit(now, v4, Some(rule), offer, form).ok_or(ISATAP_HOST_TABLE_FULL)?;
             host.ours = Form::of(self.config.address);

@@ -168,6 +168,20 @@ fn what_is_left_of_an_address_only_ever_falls() {
 }
 
 #[test]
+fn whoever_is_not_known_gets_nothing_new_whatever_it_sends_first() {
+    let mut router = served();
+    router.reconfigure(after(10), config(Stage::Withdraw));
+    router.flows_are_open(after(10), &[]);
+    settle(&mut router, after(10));
+    let fe80 = |v4| link_local(Form::Private, v4);
+    let mut probe = Packet::with_capacity(200);
+    assert!(nd::write_neighbour_solicitation(fe80(LATE), fe80(ROUTER), fe80(ROUTER), &mut probe));
+    assert_eq!(router.decapsulate(after(20), LATE, ROUTER, &probe), Inbound::Drop(ISATAP_RETIRED));
+    assert_eq!(solicit(&mut router, after(21), LATE), Inbound::Drop(ISATAP_RETIRED));
+    assert!(told(&mut router).is_empty());
+}
+
+#[test]
 fn undone_everybody_has_everything_again() {
     for stage in [Stage::Quiet, Stage::Withdraw] {
         let mut router = served();
