@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sixgate_fabric::{Fabric, Identity, Limits, Policy, Port, PortId, SnapshotBuilder, Verdict, Zone, group};
 use sixgate_isatap::retire::Retire;
-use sixgate_isatap::{AllowRule, Inbound, Router, RouterConfig};
+use sixgate_isatap::{AllowRule, Inbound, Router, RouterConfig, RouterOptions};
 use sixgate_reason::Reason;
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
@@ -74,6 +74,7 @@ impl Gateway {
             deny: Vec::new(),
             most_hosts: 1000,
             retire: Retire::default(),
+            options: RouterOptions::default(),
         };
         let mut gateway = Self {
             router: Router::new(config.clone(), seeds[0]),

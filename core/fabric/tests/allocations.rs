@@ -1,9 +1,9 @@
 //! No packet makes the fabric allocate, once it is made and its hosts are known.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use sixgate_fabric::{Fabric, Identity, Limits, Port, PortId, SnapshotBuilder, Verdict, Zone, group};
 use sixgate_time::Instant;
@@ -11,12 +11,14 @@ use sixgate_wire::{Packet, ipv6, protocol, tcp};
 
 struct Counting;
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
 
 // SAFETY: every call goes to the system's allocator unchanged; counting touches no memory of the caller.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
@@ -55,7 +57,6 @@ fn segment(src: Ipv6Addr, dst: Ipv6Addr, ports: (u16, u16), flags: u8) -> Packet
     packet(src, dst, protocol::TCP, &header)
 }
 
-/// One test alone in this process: another thread's allocations would be counted too.
 #[test]
 fn forwarding_filling_refusing_and_expiring_allocate_nothing() {
     const FLOWS: u16 = 500;
@@ -83,7 +84,7 @@ fn forwarding_filling_refusing_and_expiring_allocate_nothing() {
         .collect();
     let (mut p, mut error) = (Packet::new(), Packet::new());
     let (mut sent, mut refused, mut told) = (0_u32, 0_u32, 0_u32);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = ALLOCATIONS.get();
     for round in 0..20 {
         // Longer than any flow lives: each round begins with a full table of the round before.
         let now = Instant::from_secs(1 + round * 10_000);
@@ -101,7 +102,7 @@ fn forwarding_filling_refusing_and_expiring_allocate_nothing() {
             }
         }
     }
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let allocations = ALLOCATIONS.get() - before;
     assert_eq!(allocations, 0, "{sent} sent, {refused} refused, {told} told");
     // Every round: all flows and their answers; 20 flows, 20 answers and every fragment's flow find the table full.
     assert_eq!((sent, refused), (20 * 1000, 20 * (40 + 200)));
