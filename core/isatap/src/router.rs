@@ -42,7 +42,7 @@ use allow::Allowed;
 use announce::Announcement;
 use hosts::Hosts;
 use offers::Offers;
-use reach::{Doubts, Event};
+use reach::{Doubts, Event, Step};
 use refresh::Refresh;
 
 /// Messages that may wait to be taken; more than a sweep adds at once.
@@ -284,12 +284,15 @@ impl Router {
         if !host.may_have(dst) {
             return Err(unreachable(ISATAP_PREFIX_NOT_OF_HOST));
         }
-        host.tx_packets += 1;
-        host.tx_bytes += packet.len() as u64;
-        if !self.happened(now, v4, Event::Sent) {
-            return Err(unreachable(ISATAP_HOST_UNREACHABLE));
+        let asks = self.config.options.probe_hosts && self.doubts.has_room();
+        let step = if asks { host.reach.on(now, Event::Sent) } else { Step::Nothing };
+        let usable = !host.reach.is_unreachable();
+        if usable {
+            host.tx_packets += 1;
+            host.tx_bytes += packet.len() as u64;
         }
-        Ok(v4)
+        self.follow(v4, step);
+        if usable { Ok(v4) } else { Err(unreachable(ISATAP_HOST_UNREACHABLE)) }
     }
 
     /// Notes that a host opened a flow: whoever forwards its packets says so, once for each flow.

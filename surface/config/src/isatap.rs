@@ -10,6 +10,10 @@ use crate::reader::{At, Complaint, Node, Table};
 use crate::report::{Report, Rule};
 use crate::values::{self, DnsName};
 
+mod advertise;
+
+pub use advertise::Advertise;
+
 /// The whole section, defaults filled in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Isatap {
@@ -35,6 +39,8 @@ pub struct Isatap {
     pub routes: Vec<LeasedRoute>,
     /// Other gateways and routers of the site.
     pub peers: Vec<Ipv4Addr>,
+    /// What advertisements say beside that, and when they are sent unasked.
+    pub advertise: Advertise,
     /// Who is served, first match.
     pub allow: Vec<Allow>,
 }
@@ -92,6 +98,9 @@ pub(crate) fn read(
         None => default_routes(&table, site, has_gateway, report),
     };
     let peers = table.take("peers").map(|n| n.list(unicast, report)).unwrap_or_default();
+    let advertise = advertise::read(&mut table, report);
+    let here = At { value: (), span: table.span.clone(), key: table.join("routes") };
+    advertise::check_size(&routes, &advertise, &here, report);
     let allow = read_allow(&mut table, report);
     table.finish(report);
     let prefix = prefix?;
@@ -107,6 +116,7 @@ pub(crate) fn read(
         valid_lifetime: valid,
         routes,
         peers: peers.into_iter().map(|p| p.value).collect(),
+        advertise,
         allow,
     };
     Some(Read { value, prefix, device })

@@ -165,35 +165,38 @@ impl Doubts {
 }
 
 impl Router {
-    /// Tells a host's state machine what happened, and does what it says; false when the host is unreachable.
-    pub(super) fn happened(&mut self, now: Instant, v4: Ipv4Addr, event: Event) -> bool {
-        let Some(host) = self.hosts.served_mut(v4).filter(|_| self.config.options.probe_hosts) else {
-            return true;
+    /// Tells a host's state machine what happened, and does what it says.
+    pub(super) fn happened(&mut self, now: Instant, v4: Ipv4Addr, event: Event) {
+        let may_ask = event != Event::PathFailed || self.doubts.has_room();
+        if self.config.options.probe_hosts
+            && may_ask
+            && let Some(host) = self.hosts.served_mut(v4)
+        {
+            let step = host.reach.on(now, event);
+            self.follow(v4, step);
+        }
+    }
+
+    /// Does what a host's state machine says.
+    pub(super) fn follow(&mut self, v4: Ipv4Addr, step: Step) {
+        let (waits, asks) = match step {
+            Step::Nothing | Step::GiveUp { ask: false } => return,
+            Step::Wait => (true, false),
+            Step::Ask => (true, true),
+            Step::GiveUp { ask: true } => (false, true),
         };
-        if matches!(event, Event::Sent | Event::PathFailed) && !self.doubts.has_room() {
-            return !host.reach.is_unreachable();
+        let Some(host) = self.hosts.served_mut(v4) else { return };
+        let (due, target) = (host.reach.due, isatap::link_local(host.theirs, v4));
+        let src = isatap::link_local(host.ours, self.config.address);
+        if waits {
+            let queue = if asks { &mut self.doubts.asked } else { &mut self.doubts.delayed };
+            queue.push_back((due, v4));
         }
-        let step = host.reach.on(now, event);
-        let (due, ours, theirs) = (host.reach.due, host.ours, host.theirs);
-        let usable = !host.reach.is_unreachable();
-        match step {
-            Step::Nothing | Step::GiveUp { ask: false } => return usable,
-            Step::Wait => {
-                self.doubts.delayed.push_back((due, v4));
-                return usable;
-            }
-            Step::Ask => self.doubts.asked.push_back((due, v4)),
-            Step::GiveUp { ask: true } => {}
+        if asks {
+            // A full queue is a lost question, as one that the network lost.
+            let message = Message::SolicitNeighbour { target };
+            let _ = self.queue.push(Outgoing { to: v4, src, dst: target, message });
         }
-        let target = isatap::link_local(theirs, v4);
-        // A full queue is a lost question, as one that the network lost.
-        let _ = self.queue.push(Outgoing {
-            to: v4,
-            src: isatap::link_local(ours, self.config.address),
-            dst: target,
-            message: Message::SolicitNeighbour { target },
-        });
-        usable
     }
 
     /// Goes on with the hosts in doubt whose time is over.

@@ -3,13 +3,14 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_config::Gateway;
-use sixgate_config::isatap::{AllowedHost, Isatap};
+use sixgate_config::isatap::{Advertise, AllowedHost, Isatap};
 use sixgate_fabric::{
     Identity, Policy, Port, Service, Snapshot, SnapshotBuilder, SnapshotFault, Zone, group,
 };
-use sixgate_isatap::{AllowRule, RouterConfig};
+use sixgate_isatap::{AllowRule, RouterConfig, RouterOptions};
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, isatap};
 use sixgate_wire::lease::{Lease, LeasedPrefix, LeasedRoute, Preference};
+use sixgate_wire::nd::Parameters;
 
 use super::policy::{Mentioned, compile, isatap_prefixes};
 use crate::net::Way;
@@ -161,6 +162,9 @@ impl Site {
             mtu: config.mtu,
             router_lifetime: config.router_lifetime,
             lifetime: config.valid_lifetime,
+            name_servers: config.advertise.name_servers.clone(),
+            suffixes: config.advertise.search.iter().map(|s| s.to_string()).collect(),
+            prefix64: config.advertise.nat64_prefix,
             ..Lease::default()
         };
         let allow = |h: &AllowedNow| AllowRule {
@@ -179,7 +183,7 @@ impl Site {
             allow: self.allowed.iter().map(allow).collect(),
             deny: Vec::new(),
             most_hosts: MOST_HOSTS,
-            options: sixgate_isatap::RouterOptions::default(),
+            options: options(&config.advertise),
             retire: sixgate_isatap::retire::Retire::default(),
         })
     }
@@ -216,6 +220,19 @@ impl Site {
             router_lifetime: 0,
             lifetime: LEASE_LIFETIME,
         })
+    }
+}
+
+fn options(config: &Advertise) -> RouterOptions {
+    RouterOptions {
+        parameters: Parameters {
+            hop_limit: config.hop_limit,
+            reachable_time: config.reachable_time,
+            retrans_timer: config.retrans_timer,
+            preference: config.preference,
+        },
+        probe_hosts: config.probe_hosts,
+        renew: config.renew,
     }
 }
 
