@@ -1,7 +1,8 @@
 //! The one registry of reasons: every drop, refusal and finding has a number, a code and a one-line text.
 //!
 //! The same number stands in the counter, the metric, the capture comment, the manual and the test. Numbers are never
-//! reused: a reason that is gone leaves a hole. Each area (a file under `areas/`) owns a block of one hundred numbers.
+//! reused: a reason that is gone leaves a hole. Each area (a file under `areas/`) owns a block of one hundred numbers, and
+//! what `doctor` finds has the last block ([`diagnoses`]).
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -9,9 +10,11 @@ use core::fmt;
 
 mod areas;
 mod counters;
+pub mod diagnoses;
 
 pub use areas::*;
 pub use counters::Counters;
+pub use diagnoses::Diagnosis;
 
 /// Why a packet, message or request was dropped or refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,88 @@
+//! SG-ISATAP-006 and SG-SYS-005: kernel settings that the daemon needs.
+
+use sixgate_reason::diagnoses::{SG_ISATAP_006, SG_SYS_005};
+
+use crate::case::Case;
+use crate::evidence::{Evidence, Role, Setting};
+use crate::finding::{Check, Finding};
+
+pub(super) fn settings(case: &Case<'_>) -> Vec<Check> {
+    case.sides().flat_map(of_one).collect()
+}
+
+fn of_one(e: &Evidence) -> Vec<Check> {
+    let name = &e.machine.name;
+    let (all, routes) = match &e.role {
+        Some(Role::Gateway(g)) => (&g.settings, true),
+        Some(Role::Host(h)) => (&h.settings, false),
+        Some(Role::Client(c)) => (&c.settings, false),
+        None => return Vec::new(),
+    };
+    let mut checks = Vec::new();
+    let mut wrong: Vec<&Setting> = Vec::new();
+    for setting in all {
+        // A daemon that does not run has no devices, and so no settings of them.
+        if !setting.is_wrong() {
+            checks.push(Check::passed(format!("{name}: {} is as it should be", setting.dotted())));
+        } else if setting.found.is_some() || e.daemon.answers {
+            wrong.push(setting);
+        }
+    }
+    let (forwarding, others): (Vec<&Setting>, Vec<&Setting>) =
+        wrong.into_iter().partition(|s| routes && s.forwarding_of().is_some());
+    let meant = all.iter().filter(|s| s.forwarding_of().is_some()).count();
+    if forwarding.len() > 1 && forwarding.len() == meant {
+        checks.push(reset(name, &forwarding).into());
+    } else {
+        checks.extend(forwarding.into_iter().map(|s| off(name, s).into()));
+    }
+    checks.extend(others.into_iter().map(|s| changed(name, s).into()));
+    checks
+}
+
+/// One interface does not forward, while others do.
+fn off(name: &str, setting: &Setting) -> Finding {
+    let device = setting.forwarding_of().unwrap_or_default();
+    Finding::new(
+        &SG_ISATAP_006,
+        format!("{name} does not forward on {device}"),
+        format!("{} is {} and must be {}", setting.dotted(), found(setting), setting.wanted[0]),
+    )
+    .because(format!("/proc/sys/{}: {}", setting.name, found(setting)))
+    .because(format!("it is needed for {}", setting.purpose))
+    .not("net.ipv4.ip_forward or `all`: forwarding of the other interfaces is on")
+    .fix(format!("sysctl -w {}={}, and find out who changed it", setting.dotted(), setting.wanted[0]))
+    .next(format!("sysctl -w {}={}", setting.dotted(), setting.wanted[0]))
+}
+
+/// Every interface lost its forwarding at once.
+fn reset(name: &str, settings: &[&Setting]) -> Finding {
+    let mut finding = Finding::new(
+        &SG_SYS_005,
+        format!("{name} forwards on none of the interfaces that it should"),
+        "somebody wrote net.ipv4.ip_forward (or conf.all.forwarding), which resets the forwarding of every interface",
+    );
+    for s in settings {
+        finding = finding
+            .because(format!("/proc/sys/{}: {}, must be {}", s.name, found(s), s.wanted[0]))
+            .next(format!("sysctl -w {}={}", s.dotted(), s.wanted[0]));
+    }
+    finding.fix("set each of them back, and take ip_forward out of whatever writes it; restarting the daemon sets them too")
+}
+
+fn changed(name: &str, setting: &Setting) -> Finding {
+    let wanted = setting.wanted.join(" or ");
+    Finding::new(
+        &SG_SYS_005,
+        format!("{} on {name} was changed", setting.dotted()),
+        format!("{} is {} and must be {wanted}", setting.dotted(), found(setting)),
+    )
+    .because(format!("/proc/sys/{}: {}", setting.name, found(setting)))
+    .because(format!("it is needed for {}", setting.purpose))
+    .fix(format!("sysctl -w {}={}, and take it out of whatever sets it", setting.dotted(), setting.wanted[0]))
+    .next(format!("grep -rs {} /etc/sysctl.d /etc/sysctl.conf /run/sysctl.d", setting.dotted()))
+}
+
+fn found(setting: &Setting) -> &str {
+    setting.found.as_deref().unwrap_or("not there")
+}
