@@ -20,9 +20,10 @@
 //! namespaces; it ends when the supervisor does.
 //!
 //! Map: [`topology`] the plan; `node` one machine; `wiring` its cables; `servers` and `product` what runs on them;
-//! [`taps`] what the wires carry; `supervisor`, `reaper`, `registry`, `control` its life; [`demo`] the main job, verified.
+//! [`taps`] what the wires carry; `supervisor`, `reaper`, `registry`, `control` its life; [`demo`] the main job, verified; [`faults`] what it can be broken with.
 
 pub mod demo;
+pub mod faults;
 pub mod product;
 pub mod taps;
 pub mod topology;

@@ -113,6 +113,28 @@ pub fn host(lab: &Lab) -> Result<(), LabError> {
     has_address(lab, "helpdesk-01", HOST_DEVICE)
 }
 
+/// Lets a daemon read its file again, and waits until it says that it did.
+///
+/// # Errors
+/// It does not run, or does not say so within ten seconds.
+pub fn reload(lab: &Lab, node: &str) -> Result<(), LabError> {
+    let before = lab.log(node, SERVICE)?.len();
+    lab.signal(node, SERVICE, "HUP")?;
+    let said = wait_for(Duration::from_secs(10), || {
+        let log = lab.log(node, SERVICE).unwrap_or_default();
+        log.get(before..).unwrap_or_default().lines().any(|line| line.ends_with("reloaded"))
+    });
+    said.map(drop).ok_or_else(|| LabError::failed(format!("{node}: sixgate does not reload")))
+}
+
+/// Lets helpdesk-01 look its routers up and solicit them again, as it does by itself every so often. It may be broken.
+///
+/// # Errors
+/// As [`Lab::sh`].
+pub fn host_looks_again(lab: &Lab) -> Result<(), LabError> {
+    if lab.runs("helpdesk-01", SERVICE) { reload(lab, "helpdesk-01") } else { Ok(()) }
+}
+
 /// `token add` on the gateway, `join` on the client with the token on standard input.
 ///
 /// # Errors

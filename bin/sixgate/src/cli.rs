@@ -26,7 +26,8 @@ Usage: sixgate COMMAND ... [--json] [--socket PATH]
   who       which clients are here   sixgate who
   counters  drops by reason          sixgate counters
   trace     where it would go       sixgate trace helpdesk-01 laptop-01 tcp/22
-  explain   what a reason means      sixgate explain isatap-host-not-allowed
+  doctor    what is broken, and why  sixgate doctor
+  explain   what a code means        sixgate explain SG-ISATAP-003
   isatap    ISATAP hosts; become one sixgate isatap join da-isatap.corp.example
   nat64     sessions, bindings       sixgate nat64 sessions
   dns64     how a name is answered  sixgate dns64 explain files.corp.example
@@ -63,6 +64,7 @@ enum Command {
     Who(cmd::who::Args),
     Counters(cmd::counters::Args),
     Trace(cmd::trace::Args),
+    Doctor(cmd::doctor::Args),
     Explain(cmd::explain::Args),
     Isatap(cmd::isatap::Args),
     Nat64(cmd::nat64::Args),
@@ -106,6 +108,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Trouble> {
         Command::Who(args) => cmd::who::run(&args, context),
         Command::Counters(args) => cmd::counters::run(&args, context),
         Command::Trace(args) => cmd::trace::run(&args, context),
+        Command::Doctor(args) => cmd::doctor::run(&args, context),
         Command::Explain(args) => cmd::explain::run(&args, context),
         Command::Isatap(args) => cmd::isatap::run(&args, context),
         Command::Nat64(args) => cmd::nat64::run(&args, context),

@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod counters;
 pub(crate) mod daemon;
 pub(crate) mod dns64;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod host;
 pub(crate) mod isatap;

@@ -58,6 +58,10 @@ impl Trouble {
         Self { exit: Exit::Usage, code: "usage".to_owned(), line: line.into() }
     }
 
+    pub(crate) fn unreachable(line: impl Into<String>) -> Self {
+        Self { exit: Exit::Unreachable, code: "daemon-not-reachable".to_owned(), line: line.into() }
+    }
+
     /// With an exit status of its own.
     pub(crate) fn ended(code: &str, line: impl Into<String>, status: i32) -> Self {
         Self { exit: Exit::of(status), code: code.to_owned(), line: line.into() }

@@ -6,6 +6,7 @@ mod exit;
 mod file;
 mod logging;
 mod print;
+mod record;
 
 use std::process::ExitCode;
 

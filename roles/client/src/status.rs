@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use sixgate_api::{ClientState, ClientStatus, Counters, Document, Question, Renewed, Status, path};
+use sixgate_doctor::evidence::{ClientEvidence, Role};
 use sixgate_io_control::{Handler, Method, Request, Response};
 use sixgate_io_tls::tuning;
 use sixgate_reason::Reason;
@@ -126,6 +127,22 @@ impl Board {
         }
     }
 
+    /// What `doctor` asks of a client.
+    fn evidence(&self) -> Role {
+        let facts = self.facts();
+        let connection = match facts.state {
+            ClientState::Connected => "connected",
+            ClientState::Connecting => "connecting",
+            ClientState::Waiting => "waiting",
+        };
+        Role::Client(Box::new(ClientEvidence {
+            name: facts.name.clone(),
+            connection: connection.to_owned(),
+            reason: facts.reason.map(|r| r.code().to_owned()),
+            ..ClientEvidence::default()
+        }))
+    }
+
     fn counters(&self) -> Counters {
         let mut counters = self.tally.counters();
         if let Some(names) = self.names(Names::counters) {
@@ -168,6 +185,7 @@ impl Handler for Board {
             (Method::Get, path::STATUS) => {
                 Response::ok(Document::new(Status::Client(self.status())).to_value())
             }
+            (Method::Get, path::EVIDENCE) => Response::ok(Document::new(self.evidence()).to_value()),
             (Method::Get, path::COUNTERS) => Response::ok(Document::new(self.counters()).to_value()),
             (Method::Get, path::NRPT) => {
                 Response::ok(Document::new(self.names(Names::nrpt).unwrap_or_default()).to_value())

@@ -5,6 +5,7 @@ mod api;
 mod door;
 mod ends;
 mod enrol;
+mod evidence;
 mod flows;
 mod hosts;
 mod ledger;

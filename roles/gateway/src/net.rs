@@ -6,6 +6,7 @@ mod alias;
 mod answers;
 mod client;
 mod forward;
+mod heard;
 mod isatap;
 mod nat64;
 mod port;
@@ -16,6 +17,7 @@ mod trace;
 mod worker;
 
 pub(crate) use alias::Aliases;
+pub(crate) use heard::Heard;
 pub(crate) use isatap::IsatapLink;
 pub(crate) use nat64::Translator;
 pub(crate) use port::Way;

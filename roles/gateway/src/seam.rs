@@ -16,7 +16,7 @@ use sixgate_time::{Duration, Instant};
 use sixgate_wire::addr::Ipv6Prefix;
 use tokio::sync::oneshot;
 
-use crate::net::Way;
+use crate::net::{Heard, Way};
 
 /// What control tells the packet plane.
 pub(crate) enum ToNet {
@@ -61,6 +61,8 @@ pub(crate) enum Question {
     Counters(oneshot::Sender<Box<Counters>>),
     Clients(oneshot::Sender<Vec<ClientView>>),
     IsatapHosts(oneshot::Sender<Vec<HostView>>),
+    /// The last solicitations and drops of the ISATAP link.
+    IsatapHeard(oneshot::Sender<Vec<Heard>>),
     Bib(oneshot::Sender<Vec<BibView>>),
     Sessions(oneshot::Sender<Vec<SessionView>>),
     Pools(oneshot::Sender<Vec<PoolView>>),

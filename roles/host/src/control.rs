@@ -4,6 +4,7 @@ mod api;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::evidence::Addresses;
 use crate::routers::{Answer, Name, Routers, Standing};
 use crate::seam::{ToControl, ToWorker, Work};
 use crate::{Failure, lookup};
@@ -50,8 +52,15 @@ async fn serve(
     let mut server = Some(Server::bind(&config.control, MODE)?);
     let mut served = JoinSet::new();
     let (shown, names) = watch::channel(routers.names());
-    let mut api =
-        Some(Api { work: work.clone(), device: config.device.clone(), since: Timestamp::now(), names });
+    let addresses = Arc::new(Mutex::new(Addresses::load(&config.state)));
+    let mut api = Some(Api {
+        work: work.clone(),
+        device: config.device.clone(),
+        since: Timestamp::now(),
+        names,
+        config: config.clone(),
+        addresses: Arc::clone(&addresses),
+    });
     let (to, mut answers) = unbounded_channel();
     let mut list = List { config, routers, work, lookups: JoinSet::new(), to, shown };
     list.look_up();
@@ -68,6 +77,10 @@ async fn serve(
                 Some(ToControl::Solicited) => true,
                 Some(ToControl::Moved) => {
                     list.look_up();
+                    false
+                }
+                Some(ToControl::Address(ipv4)) => {
+                    addresses.lock().unwrap_or_else(PoisonError::into_inner).note(ipv4);
                     false
                 }
                 Some(ToControl::Failed(what)) => return Err(Failure::new(what)),

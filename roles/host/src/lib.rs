@@ -25,6 +25,7 @@
 //! | `control` | signals and the control socket |
 //! | `seam` | what control and worker say to each other |
 //! | `tally` | what was dropped and refused |
+//! | `evidence` | what `doctor` asks of a host, running or not |
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -32,7 +33,10 @@ use std::path::Path;
 
 use sixgate_config::Host;
 
+pub use evidence::planned;
+
 mod control;
+mod evidence;
 mod kernel;
 mod left;
 mod lookup;

@@ -8,6 +8,8 @@ use sixgate_isatap::RouterView;
 use sixgate_reason::Counters;
 use tokio::sync::oneshot;
 
+use crate::evidence::Remembered;
+
 /// Control to worker.
 pub(crate) enum ToWorker {
     /// The potential routers, the most wanted first.
@@ -24,6 +26,8 @@ pub(crate) enum ToControl {
     Solicited,
     /// The machine woke up, its interface came back, or has another address: names may mean something else here.
     Moved,
+    /// The host begins anew with this IPv4 address.
+    Address(Ipv4Addr),
     /// The worker has ended, and why.
     Failed(String),
 }
@@ -40,6 +44,8 @@ pub(crate) struct View {
     pub(crate) routes: Vec<String>,
     /// Drops and refusals.
     pub(crate) counters: Box<Counters>,
+    /// Solicitations and advertisements, for `doctor`.
+    pub(crate) remembered: Box<Remembered>,
 }
 
 /// The way to the worker. Cheap to clone.

@@ -15,6 +15,7 @@ use sixgate_wire::offload::Coalescer;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::Failure;
+use crate::evidence::Remembered;
 use crate::kernel::Kernel;
 use crate::seam::{ToControl, ToWorker, View};
 use crate::site::Site;
@@ -68,6 +69,7 @@ pub(crate) struct Worker {
     /// True once the log says that there is no address.
     waits: bool,
     tally: Tally,
+    remembered: Remembered,
     arrivals: Vec<Packet>,
     outer: Vec<Outer>,
     /// Packets that the core or we ourselves make.
@@ -90,6 +92,7 @@ impl Worker {
             lost: false,
             waits: false,
             tally: Tally::new(),
+            remembered: Remembered::default(),
             arrivals: (0..BATCH).map(|_| Packet::new()).collect(),
             outer: vec![Outer::default(); BATCH],
             scratch: Packet::new(),
@@ -220,6 +223,8 @@ impl Worker {
         }
         self.waits = false;
         tracing::info!(interface = site.interface, ipv4 = %site.address, "ISATAP host");
+        // Control may have ended already.
+        let _ = parts.outbox.send(ToControl::Address(site.address));
         let socket = Proto41::bind(site.address)?;
         self.poller.add(&socket, LINK, Interest::READ)?;
         let mut host = Host::new(site.config(), parts.seed);
@@ -240,6 +245,7 @@ impl Worker {
         while let Some(to) = link.host.poll_output(&mut self.scratch) {
             // Neighbour discovery is never a super-packet, so its metadata always fits.
             let _ = link.socket.send(to, &self.scratch);
+            self.remembered.sent(&self.scratch);
             asked = true;
         }
         if let Err(error) = link.socket.flush() {
@@ -268,6 +274,7 @@ impl Worker {
             routers: self.link.as_ref().map(|link| link.host.routers()).unwrap_or_default(),
             routes: self.parts.kernel.routes(),
             counters: Box::new(self.tally.counters().clone()),
+            remembered: Box::new(self.remembered.clone()),
         }
     }
 }

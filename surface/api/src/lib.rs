@@ -9,6 +9,7 @@
 //! | GET [`path::STATUS`] | | [`Status`] |
 //! | GET [`path::WHO`] | | [`Who`] |
 //! | GET [`path::COUNTERS`] | | [`Counters`] |
+//! | GET [`path::EVIDENCE`] | | the role's evidence, as `sixgate-doctor` has it |
 //! | GET [`path::TOKENS`] | | [`TokenList`] |
 //! | POST [`path::TOKENS`] | [`TokenRequest`] | [`NewToken`] |
 //! | POST [`path::TOKEN_REVOKE`] | [`TokenName`] | [`Revoked`] |

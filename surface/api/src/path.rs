@@ -8,6 +8,8 @@ pub const WHO: &str = "/v1/who";
 pub const TRACE: &str = "/v1/trace";
 /// POST: open flows, all or those of a prefix.
 pub const FLOWS: &str = "/v1/flows";
+/// GET: what `doctor` asks a daemon of itself.
+pub const EVIDENCE: &str = "/v1/evidence";
 /// GET: drops and refusals by reason.
 pub const COUNTERS: &str = "/v1/counters";
 /// GET: list; POST: a new token.

@@ -6,12 +6,10 @@ use core::time::Duration;
 use jiff::Timestamp;
 use sixgate_wire::addr::{Ipv4Prefix, isatap};
 
-use crate::evidence::{
-    AllowedNow, ClientEvidence, Evidence, GatewayEvidence, Heard, HostEvidence, IsatapPlan, Probe, Role,
-};
+use crate::evidence::{AllowedNow, Evidence, GatewayEvidence, Heard, HostEvidence, IsatapPlan, Probe, Role};
 
-/// By how much the clocks of two machines, and the order of things on them, may differ.
-const SKEW: Duration = Duration::from_secs(1);
+/// By how much the clocks of two machines that keep time may differ.
+const SKEW: Duration = Duration::from_millis(50);
 
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug)]
@@ -58,15 +56,6 @@ impl<'a> Case<'a> {
             Role::Host(_) | Role::Client(_) => None,
         })
     }
-
-    /// The client, if one of the machines is one.
-    #[allow(dead_code)] // Rules about clients alone ask for it.
-    pub(crate) fn client(&self) -> Option<Side<'a, ClientEvidence>> {
-        self.sides().find_map(|all| match all.role.as_ref()? {
-            Role::Client(role) => Some(Side { all, role: &**role }),
-            Role::Host(_) | Role::Gateway(_) => None,
-        })
-    }
 }
 
 impl<'a> Side<'a, HostEvidence> {
@@ -106,8 +95,17 @@ impl<'a> Side<'a, GatewayEvidence> {
 
     /// The rule that serves this host.
     pub(crate) fn allows(&self, v4: Ipv4Addr) -> Option<&'a AllowedNow> {
-        let fits = |a: &&AllowedNow| a.prefix.parse::<Ipv4Prefix>().is_ok_and(|p| p.contains(v4));
-        self.router()?.allow.iter().find(fits)
+        let fits = |prefix: &String| prefix.parse::<Ipv4Prefix>().is_ok_and(|p| p.contains(v4));
+        let plan = self.router()?;
+        if plan.deny.iter().any(fits) {
+            return None;
+        }
+        plan.allow.iter().find(|a| fits(&a.prefix))
+    }
+
+    /// True when this evidence was gathered after the host had solicited: else it says nothing of what arrived.
+    pub(crate) fn is_later_than(&self, host: Side<'a, HostEvidence>) -> bool {
+        self.all.taken >= host.all.begun
     }
 
     /// Solicitations of a host that arrived with its own address since then.

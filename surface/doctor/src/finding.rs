@@ -162,10 +162,35 @@ impl Report {
                 Check::Found(finding) => found.push(*finding),
             }
         }
-        report.findings = fold(found);
+        report.findings = fold(unite(found));
         report.findings.sort_by_key(|f| (f.severity, number(&f.code)));
         report
     }
+}
+
+/// Makes one finding of those that name one cause, seen from several places.
+fn unite(found: Vec<Finding>) -> Vec<Finding> {
+    let mut left: Vec<Finding> = Vec::new();
+    for finding in found {
+        match left.iter_mut().find(|f| f.code == finding.code && f.cause == finding.cause) {
+            None => left.push(finding),
+            Some(first) => {
+                first.severity = first.severity.min(finding.severity);
+                for (to, from) in [
+                    (&mut first.evidence, finding.evidence),
+                    (&mut first.not, finding.not),
+                    (&mut first.next, finding.next),
+                ] {
+                    for line in from {
+                        if !to.contains(&line) {
+                            to.push(line);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    left
 }
 
 /// Folds each finding into the one that explains it.
@@ -209,6 +234,16 @@ mod tests {
         );
         let report = Report::of([not_running().into()].into_iter());
         assert_eq!(report.findings[0].code, "SG-SYS-007");
+    }
+
+    #[test]
+    fn one_cause_seen_from_two_places_is_one_finding_and_as_bad_as_the_worse() {
+        let here = plain(&SG_ISATAP_003).warning().because("here");
+        let there = plain(&SG_ISATAP_003).because("there");
+        let report = Report::of([here.into(), there.into()].into_iter());
+        assert_eq!(report.findings.len(), 1);
+        assert_eq!(report.findings[0].evidence, ["here", "there"]);
+        assert_eq!(report.findings[0].severity, Severity::Fail);
     }
 
     #[test]

@@ -7,29 +7,52 @@ use sixgate_config::{Checked, Client, Gateway, Host, Report};
 
 use crate::cli::Context;
 use crate::exit::{Exit, Trouble};
+use crate::record::Record;
 use crate::{file, logging};
 
 /// A file of a daemon.
 pub(crate) trait Daemon {
+    /// `gateway`, `client` or `host`.
+    const ROLE: &'static str;
     /// Where its control socket is to be.
     fn control(&mut self) -> &mut PathBuf;
+    /// Where it keeps its state.
+    fn state(&self) -> &Path;
 }
 
 impl Daemon for Gateway {
+    const ROLE: &'static str = "gateway";
+
     fn control(&mut self) -> &mut PathBuf {
         &mut self.control
+    }
+
+    fn state(&self) -> &Path {
+        &self.state
     }
 }
 
 impl Daemon for Client {
+    const ROLE: &'static str = "client";
+
     fn control(&mut self) -> &mut PathBuf {
         &mut self.control
+    }
+
+    fn state(&self) -> &Path {
+        &self.state
     }
 }
 
 impl Daemon for Host {
+    const ROLE: &'static str = "host";
+
     fn control(&mut self) -> &mut PathBuf {
         &mut self.control
+    }
+
+    fn state(&self) -> &Path {
+        &self.state
     }
 }
 
@@ -49,6 +72,12 @@ pub(crate) fn run<T: Daemon, E: Display>(
     if context.socket_given {
         config.control().clone_from(&context.socket);
     }
-    serve(path, config).map_err(|e| Trouble::failed("daemon", e.to_string()))?;
+    let socket = config.control().clone();
+    let record = Record::begin(T::ROLE, path, config.state(), &socket);
+    let ended = serve(path, config).map_err(|e| e.to_string());
+    if let Some(record) = record {
+        record.end(ended.as_ref().err().map(String::as_str));
+    }
+    ended.map_err(|line| Trouble::failed("daemon", line))?;
     Ok(Exit::Good)
 }

@@ -1,5 +1,8 @@
 //! `sixgate lab`
 
+mod doctor;
+mod faults;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 
@@ -11,7 +14,7 @@ use crate::exit::{Exit, Trouble};
 /// The whole world in network namespaces of this machine: up, demo, then it stays up
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sixgate lab\n  sixgate lab exec laptop-01 -- curl -s http://files.corp.example/\n  sixgate lab down"
+    after_help = "Examples:\n  sixgate lab\n  sixgate lab exec laptop-01 -- curl -s http://files.corp.example/\n  sixgate lab break proto41-dropped\n  sixgate lab doctor helpdesk-01\n  sixgate lab down"
 )]
 pub(crate) struct Args {
     /// Which lab; several live side by side
@@ -42,6 +45,28 @@ enum What {
     },
     /// Do the main job and verify each step
     Demo,
+    /// Break something, where it would break; without a fault, say which there are
+    Break {
+        /// The fault
+        fault: Option<String>,
+        /// Say which faults there are
+        #[arg(long, conflicts_with = "fault")]
+        list: bool,
+    },
+    /// Mend what `break` broke; without a fault, everything
+    Fix {
+        /// The fault
+        fault: Option<String>,
+    },
+    /// What `sixgate doctor` says of a node, with the evidence of both ends
+    Doctor {
+        /// The node
+        #[arg(default_value = "helpdesk-01")]
+        node: String,
+        /// Say which checks were passed and which could not be made
+        #[arg(long)]
+        all: bool,
+    },
     /// Remove everything
     Down,
     #[command(hide = true)]
@@ -63,6 +88,10 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Trouble> {
         Some(What::Shell { node }) => sixgate_lab::shell(&options, &node).map(Exit::of),
         Some(What::Exec { node, command }) => sixgate_lab::exec(&options, &node, &command).map(Exit::of),
         Some(What::Demo) => sixgate_lab::demo(&options, &mut out).map(verified),
+        Some(What::Break { fault: Some(fault), .. }) => return faults::make(&options, &fault, context),
+        Some(What::Break { fault: None, .. }) => return Ok(faults::list(&options, context)),
+        Some(What::Fix { fault }) => return faults::mend(&options, fault.as_deref(), context),
+        Some(What::Doctor { node, all }) => return doctor::run(&options, &node, all, context),
         Some(What::Down) => sixgate_lab::down(&options, &mut out).map(|()| Exit::Good),
         Some(What::Internal { args }) => Ok(Exit::of(sixgate_lab::internal(&args))),
     }

@@ -79,7 +79,9 @@ pub static SG_ISATAP_004: Diagnosis = Diagnosis {
         "it is named by an address that it does not have any more, or by a name that does not resolve",
         "the rule was removed: the router then took its offer back",
     ],
-    proof: &["on the gateway: `sixgate isatap hosts` lists the host as refused, with `isatap-host-not-allowed`"],
+    proof: &[
+        "on the gateway: `sixgate isatap hosts` lists the host as refused, with `isatap-host-not-allowed`",
+    ],
     fix: "add the host to a rule of [[isatap.allow]] on every gateway and reload (SIGHUP)",
     references: &["docs/configuration.md, [[isatap.allow]]"],
     reasons: &["isatap-host-not-allowed", "isatap-router-withdrawn"],
@@ -121,7 +123,9 @@ pub static SG_ISATAP_006: Diagnosis = Diagnosis {
         "the interface was taken down and up, and its settings came back as the default",
         "no [isatap] section, or the router is being taken out of use",
     ],
-    proof: &["on the gateway: `sysctl net.ipv4.conf.INTERFACE.forwarding net.ipv6.conf.INTERFACE.forwarding`"],
+    proof: &[
+        "on the gateway: `sysctl net.ipv4.conf.INTERFACE.forwarding net.ipv6.conf.INTERFACE.forwarding`",
+    ],
     fix: "set the named sysctl back, and find out who changed it; restarting the gateway sets it too",
     references: &["RFC 4861, section 6.2.1", "docs/doctor.md"],
     reasons: &[],
@@ -140,7 +144,10 @@ pub static SG_ISATAP_007: Diagnosis = Diagnosis {
         "a wildcard record answers for every name of the zone",
         "the DNS server's global block list was emptied",
     ],
-    proof: &["`dig isatap.SUFFIX A` has an answer", "on the gateway: `sixgate isatap hosts` lists refused hosts"],
+    proof: &[
+        "`dig isatap.SUFFIX A` has an answer",
+        "on the gateway: `sixgate isatap hosts` lists refused hosts",
+    ],
     fix: "delete the record, put `isatap` back on the DNS server's block list, and name hosts one by one or by group instead",
     references: &["RFC 5214, section 8.3.2", "docs/configuration.md, [dns] block"],
     reasons: &["isatap-host-not-allowed"],
@@ -201,7 +208,9 @@ pub static SG_ISATAP_010: Diagnosis = Diagnosis {
         "a VPN, PPPoE or other tunnel in between, with ICMP filtered",
         "an interface whose MTU was set too low",
     ],
-    proof: &["on the host: `ping -M do -s 1272 ROUTER` stays unanswered while `ping -M do -s 500 ROUTER` is answered"],
+    proof: &[
+        "on the host: `ping -M do -s 1272 ROUTER` stays unanswered while `ping -M do -s 500 ROUTER` is answered",
+    ],
     fix: "raise the MTU of the named hop to at least 1300, or let ICMP \"fragmentation needed\" pass",
     references: &["RFC 4213, section 3.2", "RFC 8200, section 5"],
     reasons: &[],
@@ -219,7 +228,9 @@ pub static SG_ISATAP_011: Diagnosis = Diagnosis {
         "an external router was set up without `routes`",
         "the clients' prefix was changed on the gateway and not on the router",
     ],
-    proof: &["on the host: `sixgate status` and `ip -6 route show dev isatap0` show no route to the clients' prefix"],
+    proof: &[
+        "on the host: `sixgate status` and `ip -6 route show dev isatap0` show no route to the clients' prefix",
+    ],
     fix: "leave `routes` out of [isatap] on a gateway (the clients' prefix is the default), or name the clients' prefix there, and \
           reload",
     references: &["RFC 4191, section 2.3", "docs/configuration.md, [isatap] routes"],
@@ -232,7 +243,11 @@ pub static SG_ISATAP_012: Diagnosis = Diagnosis {
     code: "SG-ISATAP-012",
     text: "the router's IPv4 address does not answer at all",
     meaning: "Neither protocol 41 nor an ICMP echo is answered. The fault is below ISATAP: routing, a cable, a machine that is off.",
-    causes: &["the router is down", "there is no IPv4 route between host and router", "ICMP is filtered as well"],
+    causes: &[
+        "the router is down",
+        "there is no IPv4 route between host and router",
+        "ICMP is filtered as well",
+    ],
     proof: &["on the host: `ip route get ROUTER` and `ping ROUTER`"],
     fix: "mend the IPv4 path first; `sixgate doctor` then looks further",
     references: &[],

@@ -27,7 +27,11 @@ pub static SG_DNS_003: Diagnosis = Diagnosis {
     text: "a name server does not answer",
     meaning: "The name server that this machine asks is silent or answers only with errors. Tunnels that are up stay up; what has to \
               be looked up anew fails or is slow.",
-    causes: &["the server is down", "port 53 is filtered", "the address in the file is not a name server any more"],
+    causes: &[
+        "the server is down",
+        "port 53 is filtered",
+        "the address in the file is not a name server any more",
+    ],
     proof: &["`dig . SOA @SERVER`"],
     fix: "start the server, open port 53 for UDP and TCP, or name another one",
     references: &["docs/configuration.md, [dns] upstream and [host] nameserver"],

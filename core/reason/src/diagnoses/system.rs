@@ -45,7 +45,10 @@ pub static SG_SYS_003: Diagnosis = Diagnosis {
     text: "the daemon's limit of open files is nearly or wholly used up",
     meaning: "Every connection takes a file descriptor. At the limit new clients are turned away and log-ins fail, while those who \
               are connected go on.",
-    causes: &["a limit of the service or the shell that is too low", "more clients than the machine was planned for"],
+    causes: &[
+        "a limit of the service or the shell that is too low",
+        "more clients than the machine was planned for",
+    ],
     proof: &["`ls /proc/PID/fd | wc -l` against `grep 'open files' /proc/PID/limits`"],
     fix: "raise the limit: LimitNOFILE= of the service, `prlimit --pid PID --nofile=65536` for the running daemon",
     references: &["getrlimit(2)"],

@@ -29,6 +29,7 @@ impl Handler for Api {
                 Ok(wanted) => self.0.trace(wanted).await,
                 Err(response) => response,
             },
+            (Method::Get, path::EVIDENCE) => document(self.0.evidence().await),
             (Method::Post, path::FLOWS) => match body(&request) {
                 Ok(wanted) => self.0.flows_of(wanted).await,
                 Err(response) => response,

@@ -20,6 +20,10 @@ impl Worker {
                 let hosts = self.isatap.as_ref().map(|link| link.router.hosts());
                 let _ = to.send(hosts.unwrap_or_default());
             }
+            Question::IsatapHeard(to) => {
+                let heard = self.isatap.as_ref().map(|link| link.heard.all());
+                let _ = to.send(heard.unwrap_or_default());
+            }
             Question::Bib(to) => {
                 let bib = self.nat64.as_ref().map(|nat64| nat64.engine.bib().collect());
                 let _ = to.send(bib.unwrap_or_default());

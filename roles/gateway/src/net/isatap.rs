@@ -12,6 +12,7 @@ use sixgate_wire::addr::isatap;
 use sixgate_wire::ipv6::Ipv6;
 use sixgate_wire::{Packet, ecn};
 
+use super::heard::Hearing;
 use super::port::Way;
 use super::worker::{BATCH, Worker};
 
@@ -23,11 +24,12 @@ pub(crate) struct IsatapLink {
     pub(crate) socket: Proto41,
     pub(crate) router: Router,
     full_batches: u32,
+    pub(crate) heard: Hearing,
 }
 
 impl IsatapLink {
     pub(crate) fn new(socket: Proto41, router: Router) -> Self {
-        Self { socket, router, full_batches: 0 }
+        Self { socket, router, full_batches: 0, heard: Hearing::new() }
     }
 
     /// Reads one batch and tells the router whether there is a queue behind it.
@@ -108,8 +110,9 @@ impl Worker {
                     );
                 }
                 Inbound::Forward => coalescer.push_packet(packet, &mut |p| self.forward(Way::Isatap, p)),
-                Inbound::Consumed => {}
+                Inbound::Consumed => link.heard.consumed(self.now, outer.src, packet),
                 Inbound::Drop(reason) => {
+                    link.heard.dropped(self.now, outer.src, packet, reason);
                     self.tally.count(self.now, reason, format_args!("{packet:?} from {}", outer.src));
                 }
             }

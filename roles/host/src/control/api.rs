@@ -1,15 +1,20 @@
 //! The control socket: how the host is.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::Timestamp;
 use serde::Serialize;
 use sixgate_api::{self as api, Document, path};
+use sixgate_config::Host;
+use sixgate_doctor::evidence::Role;
 use sixgate_io_control::{Handler, Method, Request, Response};
 use sixgate_io_link::clock;
-use sixgate_isatap::{RouterState, RouterView};
+use sixgate_isatap::RouterView;
 use sixgate_reason::{ISATAP_NAME_EMPTY, ISATAP_NAME_GONE, ISATAP_NAME_UNANSWERED};
 use sixgate_time::Instant;
 use tokio::sync::watch;
 
+use crate::evidence::{self, Addresses};
 use crate::routers::{Name, Standing};
 use crate::seam::{View, Work};
 
@@ -20,6 +25,8 @@ pub(crate) struct Api {
     pub(crate) since: Timestamp,
     /// The names of routers, and what DNS says of them.
     pub(crate) names: watch::Receiver<Vec<(String, Name)>>,
+    pub(crate) config: Host,
+    pub(crate) addresses: Arc<Mutex<Addresses>>,
 }
 
 impl Handler for Api {
@@ -30,12 +37,18 @@ impl Handler for Api {
         match (request.method, request.path.as_str()) {
             (Method::Get, path::STATUS) => document(api::Status::Host(self.status(view))),
             (Method::Get, path::COUNTERS) => document(counters(&view)),
+            (Method::Get, path::EVIDENCE) => document(self.evidence(view)),
             (_, path) => Response::not_found(path),
         }
     }
 }
 
 impl Api {
+    fn evidence(&self, view: View) -> Role {
+        let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        Role::Host(Box::new(evidence::of(&self.config, view, &addresses)))
+    }
+
     fn status(&self, view: View) -> api::HostStatus {
         api::HostStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -52,13 +65,7 @@ impl Api {
 
 /// One entry an address; without any, one.
 fn links(router: &RouterView) -> Vec<api::RouterLink> {
-    let state = match router.state {
-        RouterState::Soliciting => "soliciting",
-        RouterState::Silent => "silent",
-        RouterState::Reachable => "up",
-        RouterState::Withdrawn => "withdrawn",
-        RouterState::Unreachable => "unreachable",
-    };
+    let state = evidence::state(router.state);
     let link = |address| api::RouterLink {
         router: router.router,
         address,

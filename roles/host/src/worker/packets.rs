@@ -29,8 +29,9 @@ impl Worker {
                     );
                 }
                 Inbound::Forward => coalescer.push_packet(packet, &mut up),
-                Inbound::Consumed => {}
+                Inbound::Consumed => self.remembered.came(outer.src, packet, None),
                 Inbound::Drop(reason) => {
+                    self.remembered.came(outer.src, packet, Some(reason));
                     self.tally.count(self.now, reason, format_args!("{packet:?} from {}", outer.src));
                 }
             }

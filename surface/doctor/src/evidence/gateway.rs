@@ -53,6 +53,8 @@ pub struct IsatapPlan {
     pub router_lifetime: u16,
     /// Who is served, names resolved.
     pub allow: Vec<AllowedNow>,
+    /// Who is not served, whatever `allow` says.
+    pub deny: Vec<String>,
 }
 
 /// A host or prefix that an allow rule names.
@@ -134,8 +136,6 @@ impl Setting {
 pub struct Registration {
     /// The whole name.
     pub name: String,
-    /// The address that it should have.
-    pub address: Ipv6Addr,
     /// Why it is not in place.
     pub failure: Option<String>,
 }

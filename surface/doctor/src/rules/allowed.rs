@@ -1,6 +1,7 @@
 //! SG-ISATAP-004: is the host named?
 
 use sixgate_reason::diagnoses::{SG_ISATAP_004, SG_ISATAP_008};
+use sixgate_wire::addr::Ipv4Prefix;
 
 use super::moved;
 use crate::case::{Case, list};
@@ -21,15 +22,19 @@ pub(super) fn host(case: &Case<'_>) -> Vec<Check> {
         [] => "nobody".to_owned(),
         some => list(some.iter().take(12).map(|a| &a.prefix)),
     };
-    let mut finding = Finding::new(
-        &SG_ISATAP_004,
-        format!("{name} ({own}) gets no answer from {router}"),
-        format!("no [[isatap.allow]] rule of {router} names {own}"),
-    )
-    .because(format!("{router} allows {named}"))
-    .not("protocol 41 or the router's name: the list alone decides")
-    .fix(format!("add hosts = [\"{own}\"] (or the host's name) to [[isatap.allow]] on {router}, and reload"))
-    .next(format!("on {router}: sixgate isatap hosts"));
+    let denied = |prefix: &&String| prefix.parse::<Ipv4Prefix>().is_ok_and(|p| p.contains(own));
+    let cause = match plan.deny.iter().find(denied) {
+        Some(prefix) => format!("{router} denies {prefix}, whatever its allow rules say"),
+        None => format!("no [[isatap.allow]] rule of {router} names {own}"),
+    };
+    let mut finding =
+        Finding::new(&SG_ISATAP_004, format!("{name} ({own}) gets no answer from {router}"), cause)
+            .because(format!("{router} allows {named}"))
+            .not("protocol 41 or the router's name: the list alone decides")
+            .fix(format!(
+                "add hosts = [\"{own}\"] (or the host's name) to [[isatap.allow]] on {router}, and reload"
+            ))
+            .next(format!("on {router}: sixgate isatap hosts"));
     if let Some(seen) = gateway.role.hosts.iter().find(|h| h.ipv4 == own && !h.served) {
         let why = seen.reason.as_deref().unwrap_or("isatap-host-not-allowed");
         finding = finding.because(format!("{router} lists {own} as refused: {why}"));
@@ -56,7 +61,7 @@ fn alone(case: &Case<'_>) -> Vec<Check> {
             .likely()
             .because(format!("{} advertised lifetimes of zero, and does not answer solicitations since", link.router))
             .not("protocol 41: the withdrawal arrived")
-            .next("on the gateway: sixgate isatap hosts; sixgate doctor --evidence > gateway.json; here: sixgate doctor --with gateway.json")
+            .next("here: sixgate doctor --evidence > host.json; then on the gateway: sixgate doctor --with host.json")
             .into()
         })
         .collect()

@@ -35,7 +35,8 @@ pub(super) fn address(case: &Case<'_>) -> Vec<Check> {
         None => (false, host.is_served()),
     };
     if named_now || !(named_old || recent) {
-        checks.push(Check::passed(format!("{}: nobody leans on {} any more", host.all.machine.name, old.ipv4)));
+        checks
+            .push(Check::passed(format!("{}: nobody leans on {} any more", host.all.machine.name, old.ipv4)));
         return checks;
     }
     let name = &host.all.machine.name;
@@ -53,7 +54,8 @@ pub(super) fn address(case: &Case<'_>) -> Vec<Check> {
         let router = &g.all.machine.name;
         if let Some(rule) = g.allows(old.ipv4) {
             let rule = rule.rule.as_deref().unwrap_or("allowed");
-            finding = finding.because(format!("{router}: rule \"{rule}\" names {}, none names {now}", old.ipv4));
+            finding =
+                finding.because(format!("{router}: rule \"{rule}\" names {}, none names {now}", old.ipv4));
         }
         if g.role.hosts.iter().any(|h| h.ipv4 == old.ipv4 && h.served) {
             finding = finding.because(format!("{router} still lists {} as served", old.ipv4));
@@ -61,7 +63,7 @@ pub(super) fn address(case: &Case<'_>) -> Vec<Check> {
         finding = finding.next(format!("on {router}: sixgate isatap hosts"));
     } else {
         finding = finding.likely().next(
-            "on the gateway: sixgate doctor --evidence > gateway.json; here: sixgate doctor --with gateway.json",
+            "here: sixgate doctor --evidence > host.json; then on the gateway: sixgate doctor --with host.json",
         );
     }
     checks.push(finding.into());

@@ -32,7 +32,9 @@ pub(super) fn path(case: &Case<'_>) -> Vec<Check> {
             format!("a link {hop} has an MTU below {NEEDED}"),
         )
         .because(format!("ICMP echoes that must not be cut: {} octets answered, {lost} not", mtu.passed))
-        .fix(format!("raise the MTU of the link {hop} to at least {NEEDED}, or let ICMP \"fragmentation needed\" pass"))
+        .fix(format!(
+            "raise the MTU of the link {hop} to at least {NEEDED}, or let ICMP \"fragmentation needed\" pass"
+        ))
         .next(format!("ping -M do -s {} {router}", NEEDED - 28));
         finding = if mtu.told {
             finding.because("a router on the way says \"fragmentation needed\"").warning()

@@ -31,7 +31,7 @@ pub(super) fn servers(case: &Case<'_>) -> Vec<Check> {
                     Finding::new(
                         &SG_DNS_003,
                         format!("{name} gets no answer from its name server {asked}"),
-                        format!("{asked} does not answer: {why}"),
+                        format!("{asked} does not answer"),
                     )
                     .because(format!("{} was asked for: {why}", list(silent.iter().map(|l| &l.name))))
                     .not("a tunnel that is up: it goes on without names")
@@ -53,11 +53,9 @@ pub(super) fn router(case: &Case<'_>) -> Vec<Check> {
             let (name, asked) = (&lookup.name, lookup.asked());
             match &lookup.answer {
                 Answer::Silent(_) => checks.push(Check::skipped(format!("{name}: {asked} is silent"))),
-                Answer::Addresses(found) if !found.is_empty() => checks.push(Check::passed(format!(
-                    "{}: {name} is {}",
-                    e.machine.name,
-                    list(found)
-                ))),
+                Answer::Addresses(found) if !found.is_empty() => {
+                    checks.push(Check::passed(format!("{}: {name} is {}", e.machine.name, list(found))))
+                }
                 Answer::Addresses(_) | Answer::NoSuchName => checks.push(unknown(case, e, lookup).into()),
             }
         }
@@ -92,7 +90,12 @@ fn unknown(case: &Case<'_>, e: &Evidence, lookup: &Lookup) -> Finding {
         .find(|(_, l)| l.name == *name && l.servers != lookup.servers && !l.addresses().is_empty());
     if let Some((side, other)) = elsewhere {
         finding = finding
-            .because(format!("{} asks {} and gets {}", side.machine.name, other.asked(), list(other.addresses())))
+            .because(format!(
+                "{} asks {} and gets {}",
+                side.machine.name,
+                other.asked(),
+                list(other.addresses())
+            ))
             .fix(format!("let {} ask {} for names of the intranet", e.machine.name, other.asked()));
     }
     match &e.role {
@@ -114,8 +117,9 @@ pub(super) fn bare(case: &Case<'_>) -> Vec<Check> {
                 Answer::Addresses(a) if !a.is_empty() => {
                     found.push((&lookup.name, lookup.asked(), list(a)));
                 }
-                Answer::Addresses(_) | Answer::NoSuchName => checks
-                    .push(Check::passed(format!("{}: {} has no address", e.machine.name, lookup.name))),
+                Answer::Addresses(_) | Answer::NoSuchName => {
+                    checks.push(Check::passed(format!("{}: {} has no address", e.machine.name, lookup.name)))
+                }
             }
         }
     }
@@ -134,8 +138,15 @@ pub(super) fn bare(case: &Case<'_>) -> Vec<Check> {
             gateway.role.hosts.iter().filter(|h| !h.served).map(|h| h.ipv4).collect();
         finding = finding
             .because(match strangers.as_slice() {
-                [] => format!("{} was solicited by no host that is not allowed, so far", gateway.all.machine.name),
-                some => format!("hosts that solicited {} and are not allowed: {}", gateway.all.machine.name, list(some)),
+                [] => format!(
+                    "{} was solicited by no host that is not allowed, so far",
+                    gateway.all.machine.name
+                ),
+                some => format!(
+                    "hosts that solicited {} and are not allowed: {}",
+                    gateway.all.machine.name,
+                    list(some)
+                ),
             })
             .next("sixgate isatap hosts");
     }
@@ -165,14 +176,21 @@ pub(super) fn is_a_router(case: &Case<'_>) -> Vec<Check> {
             }
         }
     }
-    let name = gateway.router().and_then(|r| r.name.clone()).unwrap_or_else(|| "the router's name".to_owned());
-    let nodes: Vec<Ipv4Addr> =
-        gateway.router().into_iter().flat_map(|r| r.address.into_iter().chain(r.peers.iter().copied())).collect();
+    let name =
+        gateway.router().and_then(|r| r.name.clone()).unwrap_or_else(|| "the router's name".to_owned());
+    let nodes: Vec<Ipv4Addr> = gateway
+        .router()
+        .into_iter()
+        .flat_map(|r| r.address.into_iter().chain(r.peers.iter().copied()))
+        .collect();
     for (address, lines) in wrong {
         let mut finding = Finding::new(
             &SG_ISATAP_002,
             format!("{name} leads to {address}, which is no ISATAP router"),
-            format!("{address} is not an address of {} or of a peer: a load balancer's, or an old one", gateway.all.machine.name),
+            format!(
+                "{address} is not an address of {} or of a peer: a load balancer's, or an old one",
+                gateway.all.machine.name
+            ),
         )
         .because(format!("routers are at {}", list(&nodes)))
         .fix(format!("give {name} one A record for each gateway: {}; and take {address} out", list(&nodes)))
@@ -183,7 +201,9 @@ pub(super) fn is_a_router(case: &Case<'_>) -> Vec<Check> {
         if let Some(probe) = case.host().and_then(|h| h.probe(address)) {
             finding = finding.because(match (probe.refused_by, probe.advertised_ms) {
                 (Some(by), _) => format!("{by} answers protocol 41 with \"protocol unreachable\""),
-                (None, Some(_)) => format!("{address} answers all the same: is it a router of somebody else?"),
+                (None, Some(_)) => {
+                    format!("{address} answers all the same: is it a router of somebody else?")
+                }
                 (None, None) => format!("{address} does not answer solicitations"),
             });
         }
@@ -206,7 +226,7 @@ fn alone(case: &Case<'_>) -> Vec<Check> {
             .likely()
             .because(format!("a solicitation to {} was answered with ICMP \"protocol unreachable\" by {by}", probe.router))
             .not("a firewall that drops: somebody answers")
-            .next("on the gateway: sixgate doctor --evidence > gateway.json; here: sixgate doctor --with gateway.json")
+            .next("here: sixgate doctor --evidence > host.json; then on the gateway: sixgate doctor --with host.json")
             .into()
         })
         .collect()

@@ -34,7 +34,9 @@ pub(super) fn none(case: &Case<'_>) -> Vec<Check> {
         Finding::new(
             &SG_ISATAP_009,
             format!("{inner} reaches {name} as {outer}"),
-            format!("a NAT between {inner} and {name} rewrites IPv4 addresses, and ISATAP cannot work through one"),
+            format!(
+                "a NAT between {inner} and {name} rewrites IPv4 addresses, and ISATAP cannot work through one"
+            ),
         )
         .because(format!(
             "{name} dropped {count} packets from {outer} whose inner source embeds {inner}, the last one {}",
@@ -42,7 +44,9 @@ pub(super) fn none(case: &Case<'_>) -> Vec<Check> {
         ))
         .because("reason isatap-source-not-embedded (RFC 5214, section 7.3)".to_owned())
         .not("a firewall that drops protocol 41: it arrives")
-        .fix(format!("route instead of translating between {inner} and {name}, at the machine that has {outer}"))
+        .fix(format!(
+            "route instead of translating between {inner} and {name}, at the machine that has {outer}"
+        ))
         .next(format!("on {name}: tcpdump -ni any ip proto 41 and host {outer}"))
         .into()
     };

@@ -31,10 +31,13 @@ fn one(case: &Case<'_>, host: Side<'_, HostEvidence>, own: Ipv4Addr, probe: &Pro
     let times = list(probe.solicited_ms.iter().map(|ms| format!("{:.1} s", *ms as f64 / 1000.0)));
     let solicited = format!("{name} sent {sent} router solicitations ({times})");
     let echo = match probe.echo {
-        Echo::Answered(ms) => format!("ICMP echo between the same addresses works ({ms:.1} ms), so the path itself is up"),
+        Echo::Answered(ms) => {
+            format!("ICMP echo between the same addresses works ({ms:.1} ms), so the path itself is up")
+        }
         Echo::Silent | Echo::Untried => String::new(),
     };
-    let Some(gateway) = case.gateway() else { return alone(host, own, probe, &solicited, &echo) };
+    let gateway = case.gateway().filter(|g| g.is_later_than(host));
+    let Some(gateway) = gateway else { return alone(host, own, probe, &solicited, &echo) };
     if !gateway.is_router(router) || !gateway.all.daemon.answers {
         return Check::skipped(format!("protocol 41 to {router}: it is no router that runs"));
     }
@@ -116,7 +119,7 @@ fn alone(host: Side<'_, HostEvidence>, own: Ipv4Addr, probe: &Probe, solicited: 
     .because(format!("{solicited} and heard nothing"))
     .because(echo)
     .not("a router name that leads elsewhere: nobody refused protocol 41")
-    .next("on the gateway: sixgate doctor --evidence > gateway.json; here: sixgate doctor --with gateway.json")
+    .next("here: sixgate doctor --evidence > host.json; then on the gateway: sixgate doctor --with host.json")
     .into()
 }
 

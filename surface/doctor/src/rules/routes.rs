@@ -18,7 +18,9 @@ fn by_the_gateway(case: &Case<'_>) -> Vec<Check> {
     let (Some(plan), Some(clients)) = (gateway.router(), &gateway.role.clients) else { return Vec::new() };
     let Ok(wanted) = clients.parse::<Ipv6Prefix>() else { return Vec::new() };
     let covers = |route: &String| {
-        route.parse::<Ipv6Prefix>().is_ok_and(|r| r.length() <= wanted.length() && r.contains(wanted.address()))
+        route
+            .parse::<Ipv6Prefix>()
+            .is_ok_and(|r| r.length() <= wanted.length() && r.contains(wanted.address()))
     };
     let name = &gateway.all.machine.name;
     if plan.router_lifetime > 0 || plan.routes.iter().any(covers) {
@@ -30,12 +32,18 @@ fn by_the_gateway(case: &Case<'_>) -> Vec<Check> {
         format!("{name} advertises no route to the clients ({clients})"),
         format!("its advertisements carry {routes}, and no default route"),
     )
-    .because(format!("router lifetime {}, routes: {routes}, prefixes: {}", plan.router_lifetime, list(&plan.prefixes)))
+    .because(format!(
+        "router lifetime {}, routes: {routes}, prefixes: {}",
+        plan.router_lifetime,
+        list(&plan.prefixes)
+    ))
     .not("protocol 41 or the allow list: hosts get an address")
-    .fix(format!("take `routes` out of [isatap] on {name}, or add {{ prefix = \"{clients}\" }} to it, and reload"))
+    .fix(format!(
+        "take `routes` out of [isatap] on {name}, or add {{ prefix = \"{clients}\" }} to it, and reload"
+    ))
     .next("sixgate check FILE");
     for a in case.host().iter().flat_map(|h| &h.all.advertisements).filter(|a| Some(a.from) == plan.address) {
-        finding = finding.because(format!("the host received it so: routes {}", list(&a.routes)));
+        finding = finding.because(format!("the host received it so: {} routes", a.routes.len()));
     }
     vec![finding.into()]
 }

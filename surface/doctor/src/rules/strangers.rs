@@ -1,5 +1,6 @@
 //! SG-ISATAP-005: does anybody advertise who is no router of the list?
 
+use jiff::Timestamp;
 use sixgate_reason::diagnoses::SG_ISATAP_005;
 
 use crate::case::{Case, ago, list};
@@ -7,7 +8,7 @@ use crate::evidence::Advertisement;
 use crate::finding::{Check, Finding};
 
 /// One advertisement alone says nothing about when the next is due; lifetimes of a router are of this order.
-const LONGEST_SECONDS: i64 = 600;
+const LONGEST_MS: i64 = 600_000;
 
 pub(super) fn advertise(case: &Case<'_>) -> Vec<Check> {
     let Some(host) = case.host() else { return Vec::new() };
@@ -19,7 +20,10 @@ pub(super) fn advertise(case: &Case<'_>) -> Vec<Check> {
     let asked = |a: &Advertisement| host.all.probes.iter().any(|p| p.router == a.from && !p.listed);
     let own = |a: &&Advertisement| !expected.contains(&a.from) && !asked(a);
     let heard = host.all.advertisements.iter().filter(own);
-    let known = host.role.advertisements.iter().filter(own).filter(|a| is_current(a, host.all.taken));
+    let listened = host.all.probes.iter().all(|p| p.untried.is_none());
+    let listened = if listened { milliseconds(host.all.begun, host.all.taken) } else { 0 };
+    let known = host.role.advertisements.iter().filter(own);
+    let known = known.filter(|a| is_current(a, host.all.taken, listened));
     let mut strangers: Vec<&Advertisement> = Vec::new();
     for advertisement in heard.chain(known) {
         if !strangers.iter().any(|s| s.from == advertisement.from) {
@@ -45,7 +49,11 @@ pub(super) fn advertise(case: &Case<'_>) -> Vec<Check> {
         )
         .because(format!(
             "{} from {from}, the last one {}",
-            if stranger.count == 1 { "1 advertisement".to_owned() } else { format!("{} advertisements", stranger.count) },
+            if stranger.count == 1 {
+                "1 advertisement".to_owned()
+            } else {
+                format!("{} advertisements", stranger.count)
+            },
             ago(stranger.last, host.all.taken)
         ))
         .because(format!("expected from {} alone", list(expected)))
@@ -61,15 +69,20 @@ pub(super) fn advertise(case: &Case<'_>) -> Vec<Check> {
     strangers.into_iter().map(one).collect()
 }
 
-/// Who advertised every `t` and has been silent for three times as long has stopped.
-fn is_current(a: &Advertisement, now: jiff::Timestamp) -> bool {
-    let silent = now.as_second() - a.last.as_second();
+/// Who advertised every `t` and has been silent for three times as long has stopped; and so has who would have been heard
+/// while the doctor listened, and was not.
+fn is_current(a: &Advertisement, now: Timestamp, listened: i64) -> bool {
+    let silent = milliseconds(a.last, now);
     if a.count < 2 {
-        return silent <= LONGEST_SECONDS;
+        return silent <= LONGEST_MS;
     }
     let gaps = i64::try_from(a.count - 1).unwrap_or(i64::MAX);
-    let mean = (a.last.as_second() - a.first.as_second()) / gaps;
-    silent <= (mean * 3 + 1).min(LONGEST_SECONDS)
+    let mean = milliseconds(a.first, a.last) / gaps;
+    mean * 2 > listened && silent <= (mean * 3).min(LONGEST_MS)
+}
+
+fn milliseconds(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_millisecond().saturating_sub(from.as_millisecond())
 }
 
 fn offer(a: &Advertisement) -> String {

@@ -36,7 +36,8 @@ pub(super) fn daemon(case: &Case<'_>) -> Vec<Check> {
                 "client" => "sixgate client run",
                 _ => "sixgate host run",
             };
-            finding = finding.next(format!("sixgate check {config}")).next(format!("{command} --config {config}"));
+            finding =
+                finding.next(format!("sixgate check {config}")).next(format!("{command} --config {config}"));
         }
         finding.into()
     })
@@ -45,7 +46,9 @@ pub(super) fn daemon(case: &Case<'_>) -> Vec<Check> {
 pub(super) fn tun(case: &Case<'_>) -> Vec<Check> {
     each(case, |e| {
         let name = &e.machine.name;
-        let Some(why) = &e.machine.no_tun else { return Check::passed(format!("{name}: /dev/net/tun is there")) };
+        let Some(why) = &e.machine.no_tun else {
+            return Check::passed(format!("{name}: /dev/net/tun is there"));
+        };
         let finding = Finding::new(
             &SG_SYS_001,
             format!("{name} has no TUN device"),
@@ -54,7 +57,10 @@ pub(super) fn tun(case: &Case<'_>) -> Vec<Check> {
         .because(format!("opening /dev/net/tun: {why}"))
         .next("modprobe tun; ls -l /dev/net/tun");
         if e.daemon.answers {
-            return finding.because("the daemon that runs opened it before; it will not start again").warning().into();
+            return finding
+                .because("the daemon that runs opened it before; it will not start again")
+                .warning()
+                .into();
         }
         match &e.daemon.failure {
             Some(failure) => finding.because(format!("the daemon's last words: {failure}")).into(),
@@ -80,8 +86,11 @@ pub(super) fn capabilities(case: &Case<'_>) -> Vec<Check> {
         let Some(had) = text.and_then(|t| u64::from_str_radix(t, 16).ok()) else {
             return Check::skipped("capabilities: the daemon left no record of its start");
         };
-        let missing: Vec<&str> =
-            CAPABILITIES[..needed].iter().filter(|(_, bit)| had >> bit & 1 == 0).map(|(name, _)| *name).collect();
+        let missing: Vec<&str> = CAPABILITIES[..needed]
+            .iter()
+            .filter(|(_, bit)| had >> bit & 1 == 0)
+            .map(|(name, _)| *name)
+            .collect();
         if missing.is_empty() {
             return Check::passed(format!("{name}: the daemon has its capabilities"));
         }
@@ -141,7 +150,12 @@ pub(super) fn disks(case: &Case<'_>) -> Vec<Check> {
                     format!("{name}: the file system of {} is full", disk.path),
                     format!("{why} where the daemon keeps its state"),
                 )
-                .because(format!("{}: {} KiB of {} KiB free{nodes}", disk.path, disk.free / 1024, disk.total / 1024))
+                .because(format!(
+                    "{}: {} KiB of {} KiB free{nodes}",
+                    disk.path,
+                    disk.free / 1024,
+                    disk.total / 1024
+                ))
                 .next(format!("df -h {0}; df -i {0}", disk.path))
                 .into(),
             );

@@ -1,0 +1,133 @@
+//! What `doctor` asks of a gateway.
+
+use sixgate_config::Gateway;
+use sixgate_doctor::evidence::{
+    AllowedNow, GatewayEvidence, Heard, IsatapPlan, Registration, Role, SeenHost, Setting,
+};
+use sixgate_io_host::sysctl;
+use sixgate_isatap::{HostState, RouterConfig};
+
+use super::Control;
+use super::api::wall;
+use crate::net;
+use crate::seam::Question;
+
+/// Rules that are listed: what a person can read, and what one host needs is among them or is not there.
+const MOST_ALLOWED: usize = 4096;
+
+impl Control {
+    /// What this gateway is told, what it heard, and how the kernel is set.
+    pub(crate) async fn evidence(&self) -> Role {
+        let hosts = self.net.ask(Question::IsatapHosts).await.unwrap_or_default();
+        let heard = self.net.ask(Question::IsatapHeard).await.unwrap_or_default();
+        let clients = self.net.ask(Question::Clients).await.unwrap_or_default();
+        let registered = self.names.as_ref().map(crate::names::Names::registered).unwrap_or_default();
+        let (config, router, own) = {
+            let Ok(site) = self.site.lock() else { return Role::Gateway(Box::default()) };
+            (site.config.clone(), site.router(), site.own_addresses.clone())
+        };
+        Role::Gateway(Box::new(GatewayEvidence {
+            state: config.state.display().to_string(),
+            isatap: router.map(|router| plan(&config, &router)),
+            clients: config.site.as_ref().map(|s| s.clients().to_string()),
+            upstream: config.dns.as_ref().map(|d| d.upstream.clone()).unwrap_or_default(),
+            suffixes: config.names.iter().flat_map(|n| &n.route).map(ToString::to_string).collect(),
+            own: own.into_iter().filter(|v4| !v4.is_loopback()).collect(),
+            hosts: hosts
+                .iter()
+                .map(|h| SeenHost {
+                    ipv4: h.ipv4,
+                    served: h.state != HostState::Refused,
+                    reason: h.reason.map(|r| r.code().to_owned()),
+                    last_rs: h.last_rs.map(wall),
+                })
+                .collect(),
+            heard: heard.iter().map(message).collect(),
+            settings: settings(&config),
+            registered: registered
+                .into_iter()
+                .map(|r| Registration { name: r.name, failure: r.failure })
+                .collect(),
+            connected: clients.into_iter().filter_map(|c| Some((c.name, c.address?))).collect(),
+        }))
+    }
+}
+
+fn plan(config: &Gateway, router: &RouterConfig) -> IsatapPlan {
+    let isatap = config.isatap.as_ref();
+    let rules = router.allow.iter().flat_map(|a| a.prefixes.iter().map(move |p| (a, p)));
+    IsatapPlan {
+        name: isatap.and_then(|i| i.name.as_ref()).map(ToString::to_string),
+        device: isatap.map(|i| i.device.clone()).unwrap_or_default(),
+        address: Some(router.address),
+        peers: router.peers.clone(),
+        prefixes: router.lease.prefixes.iter().map(|p| p.prefix.to_string()).collect(),
+        routes: router.lease.routes.iter().map(|r| r.prefix.to_string()).collect(),
+        router_lifetime: router.lease.router_lifetime,
+        allow: rules
+            .take(MOST_ALLOWED)
+            .map(|(rule, prefix)| AllowedNow {
+                prefix: prefix.to_string(),
+                name: rule.name.clone(),
+                rule: Some(rule.rule.clone()),
+            })
+            .collect(),
+        deny: router.deny.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn message(heard: &net::Heard) -> Heard {
+    Heard {
+        at: wall(heard.at),
+        outer: heard.outer,
+        inner: heard.inner,
+        solicitation: heard.solicitation,
+        dropped: heard.dropped.map(|r| r.code().to_owned()),
+    }
+}
+
+/// What was set at the start and is needed for as long as the gateway runs.
+fn settings(config: &Gateway) -> Vec<Setting> {
+    let mut all = Vec::new();
+    let mut need = |name: String, wanted: &[&str], purpose: &str| {
+        let found = sysctl::get(&name).ok();
+        let wanted = wanted.iter().map(|v| (*v).to_owned()).collect();
+        all.push(Setting { name, wanted, found, purpose: purpose.to_owned() });
+    };
+    let forwarding = |version: &str, device: &str| format!("net/{version}/conf/{device}/forwarding");
+    if let Some(nat64) = &config.nat64 {
+        let answers = "answers of IPv4 servers on their way into the translator";
+        match &config.site {
+            Some(site) => {
+                need(forwarding("ipv4", &site.inside), &["1"], answers);
+                need(forwarding("ipv4", &nat64.device), &["1"], "what the translator sends to IPv4 servers");
+            }
+            None => {
+                need("net/ipv4/ip_forward".to_owned(), &["1"], "what the translator sends and gets in IPv4")
+            }
+        }
+        // The stricter of this one and the device's own is in force.
+        let loose = ["0", "2"];
+        need(
+            "net/ipv4/conf/all/rp_filter".to_owned(),
+            &loose,
+            "addresses that stand in for our own on the translator's device",
+        );
+        need(format!("net/ipv4/conf/{}/rp_filter", nat64.device), &loose, "the translator's device");
+    }
+    if config.site.is_none() && (config.nat64.is_some() || config.isatap.is_some()) {
+        need(forwarding("ipv6", "all"), &["1"], "packets between our devices and the others");
+        if let Some(isatap) = &config.isatap {
+            need(
+                forwarding("ipv6", &isatap.device),
+                &["1"],
+                "packets between the ISATAP link and the clients",
+            );
+        }
+    }
+    let devices = config.site.iter().map(|s| &s.device).chain(config.isatap.iter().map(|i| &i.device));
+    for device in devices.chain(config.nat64.iter().map(|n| &n.device)) {
+        need(format!("net/ipv6/conf/{device}/disable_ipv6"), &["0"], "IPv6 on a device of ours");
+    }
+    all
+}
