@@ -9,6 +9,7 @@ use crate::dns::{self, Dns};
 use crate::dns64::{self, Dns64};
 use crate::header;
 use crate::isatap::{self, Isatap};
+use crate::ldap::{self, Ldap};
 use crate::names::{self, Names};
 use crate::nat64::{self, Nat64};
 use crate::policy::{self, Policy};
@@ -40,6 +41,8 @@ pub struct Gateway {
     pub dns64: Option<Dns64>,
     /// `[isatap]`
     pub isatap: Option<Isatap>,
+    /// `[ldap]`
+    pub ldap: Option<Ldap>,
     /// `[names]`
     pub names: Option<Names>,
     /// What may be opened. `None` = nothing is filtered: NAT64 or DNS64 alone, without `[[policy]]`.
@@ -141,6 +144,8 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     let dns64 = dns64_node.as_ref().and_then(|n| dns64::read(n, first_prefix, report));
     let isatap_node = root.take("isatap");
     let isatap = isatap_node.as_ref().and_then(|n| isatap::read(n, site, has_gateway, report));
+    let ldap_node = root.take("ldap");
+    let ldap = ldap_node.as_ref().and_then(|n| ldap::read(n, base, report));
     let policy_node = root.take("policy");
     let given_policy = policy_node.as_ref().map(|n| policy::read(n, report));
     let has_something = has_gateway || nat64_node.is_some() || dns_node.is_some() || isatap_node.is_some();
@@ -158,6 +163,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
         },
         report,
     );
+    between::directory(ldap_node.as_ref(), isatap.as_ref(), report);
     if !has_something && empty {
         report.nothing_to_do();
     }
@@ -186,6 +192,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
         dns,
         dns64,
         isatap,
+        ldap,
         names,
         policy,
     })

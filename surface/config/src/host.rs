@@ -95,7 +95,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
 
 fn router(text: &str) -> Result<RouterSpec, Complaint> {
     match values::name_or_address(text)? {
-        NameOrAddress::Address(IpAddr::V4(_)) => isatap::unicast(text).map(RouterSpec::Address),
+        NameOrAddress::Address(IpAddr::V4(_)) => isatap::allow::unicast(text).map(RouterSpec::Address),
         NameOrAddress::Address(IpAddr::V6(_)) => Err(Complaint::new(
             Rule::Address,
             format!("`{text}` is no IPv4 address"),

@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix};
+use sixgate_wire::addr::Ipv6Prefix;
 use sixgate_wire::lease::{LeasedRoute, Preference};
 
 use crate::gateway::{Named, Site};
@@ -11,8 +11,12 @@ use crate::report::{Report, Rule};
 use crate::values::{self, DnsName};
 
 mod advertise;
+pub(crate) mod allow;
 
 pub use advertise::Advertise;
+pub use allow::{Allow, AllowedHost, Offer, parse_group};
+
+use allow::{routes_of, unicast};
 
 /// The whole section, defaults filled in.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,31 +49,46 @@ pub struct Isatap {
     pub allow: Vec<Allow>,
 }
 
-/// A rule of who is served.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Allow {
-    /// At least one.
-    pub hosts: Vec<AllowedHost>,
-    /// Their group for the policy.
-    pub group: Option<String>,
-}
-
-/// Whom a rule names.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum AllowedHost {
-    /// A name, to be looked up.
-    Name(DnsName),
-    /// An address (length 32) or a prefix.
-    Prefix(Ipv4Prefix),
-}
-
 const DEVICE: &str = "isatap0";
 const ROUTE_LIFETIME: u32 = 3600;
+const PREFERRED_LIFETIME: u32 = 14_400;
+const VALID_LIFETIME: u32 = 86_400;
+
+impl Isatap {
+    /// The prefixes of the link, each once: the one for all hosts, then those that rules have of their own.
+    #[must_use]
+    pub fn prefixes(&self) -> Vec<Ipv6Prefix> {
+        let mut all = vec![self.prefix];
+        for offer in self.allow.iter().filter_map(|rule| rule.offer.as_ref()) {
+            if !all.contains(&offer.prefix) {
+                all.push(offer.prefix);
+            }
+        }
+        all
+    }
+
+    /// Everything that some host is given a route to, each prefix once.
+    #[must_use]
+    pub fn reached(&self) -> Vec<Ipv6Prefix> {
+        let own = self.allow.iter().filter_map(|rule| rule.offer.as_ref()).flat_map(|offer| &offer.routes);
+        let mut all = Vec::new();
+        for route in self.routes.iter().chain(own) {
+            if !all.contains(&route.prefix) {
+                all.push(route.prefix);
+            }
+        }
+        all
+    }
+}
 
 /// The section with the places that checks between sections need.
 pub(crate) struct Read {
     pub(crate) value: Isatap,
     pub(crate) prefix: At<Ipv6Prefix>,
+    /// Prefixes that rules have of their own, each once.
+    pub(crate) rule_prefixes: Vec<At<Ipv6Prefix>>,
+    /// Groups of the directory.
+    pub(crate) ldap_groups: Vec<At<String>>,
     pub(crate) device: Named,
 }
 
@@ -90,18 +109,29 @@ pub(crate) fn read(
     }
     let name = table.take("name").and_then(|n| n.parse(router_name, report));
     let prefix = read_prefix(&mut table, site, has_gateway, report);
-    let (preferred, valid) = lifetimes(&mut table, report);
+    let rules = allow::begin(&mut table, report);
+    let rule_prefixes = rules.prefixes(prefix.as_ref());
+    let links: Vec<_> = prefix.iter().chain(&rule_prefixes).cloned().collect();
+    let (preferred, valid) = lifetimes(&mut table, None, report);
     let mtu = table.take("mtu").and_then(|n| n.number(1280, 65_515, report)).unwrap_or(1280);
     let router = table.take("router-lifetime").and_then(|n| n.number(0, 65_535, report)).unwrap_or(0);
     let routes = match table.take("routes") {
-        Some(n) => n.items(report).iter().filter_map(|n| route(n, prefix.as_ref(), report)).collect(),
+        Some(n) => routes_of(&n, &links, report),
         None => default_routes(&table, site, has_gateway, report),
     };
     let peers = table.take("peers").map(|n| n.list(unicast, report)).unwrap_or_default();
     let advertise = advertise::read(&mut table, report);
     let here = At { value: (), span: table.span.clone(), key: table.join("routes") };
     advertise::check_size(&routes, &advertise, &here, report);
-    let allow = read_allow(&mut table, report);
+    let router_lifetime = u16::try_from(router).unwrap_or(u16::MAX);
+    let common = prefix.as_ref().map(|prefix| Offer {
+        prefix: prefix.value,
+        routes: routes.clone(),
+        router_lifetime,
+        preferred_lifetime: preferred,
+        valid_lifetime: valid,
+    });
+    let allow = rules.finish(common.as_ref(), &links, &advertise, report);
     table.finish(report);
     let prefix = prefix?;
     let value = Isatap {
@@ -111,15 +141,15 @@ pub(crate) fn read(
         name,
         prefix: prefix.value,
         mtu: narrow(mtu),
-        router_lifetime: u16::try_from(router).unwrap_or(u16::MAX),
+        router_lifetime,
         preferred_lifetime: preferred,
         valid_lifetime: valid,
         routes,
         peers: peers.into_iter().map(|p| p.value).collect(),
         advertise,
-        allow,
+        allow: allow.rules,
     };
-    Some(Read { value, prefix, device })
+    Some(Read { value, prefix, rule_prefixes, ldap_groups: allow.groups, device })
 }
 
 fn read_prefix(
@@ -142,15 +172,16 @@ fn read_prefix(
     }
 }
 
-/// Preferred and valid lifetime, the first at most the second (RFC 4862, section 5.5.3 c).
-fn lifetimes(table: &mut Table<'_>, report: &mut Report) -> (u32, u32) {
+/// Preferred and valid lifetime, the first at most the second (RFC 4862, section 5.5.3 c). `usual` holds where a key is absent.
+fn lifetimes(table: &mut Table<'_>, usual: Option<(u32, u32)>, report: &mut Report) -> (u32, u32) {
     let most = u64::from(u32::MAX);
     let preferred = table.take("preferred-lifetime");
     let valid = table.take("valid-lifetime");
     let seconds = |node: &Option<Node<'_>>, default, report: &mut Report| {
         node.as_ref().and_then(|n| n.number(1, most, report)).map_or(default, narrow)
     };
-    let (p, v) = (seconds(&preferred, 14_400, report), seconds(&valid, 86_400, report));
+    let usual = usual.unwrap_or((PREFERRED_LIFETIME, VALID_LIFETIME));
+    let (p, v) = (seconds(&preferred, usual.0, report), seconds(&valid, usual.1, report));
     if p > v
         && let Some(node) = preferred.as_ref().or(valid.as_ref())
     {
@@ -164,7 +195,7 @@ fn lifetimes(table: &mut Table<'_>, report: &mut Report) -> (u32, u32) {
     (p, v)
 }
 
-fn route(node: &Node<'_>, link: Option<&At<Ipv6Prefix>>, report: &mut Report) -> Option<LeasedRoute> {
+fn route(node: &Node<'_>, links: &[At<Ipv6Prefix>], report: &mut Report) -> Option<LeasedRoute> {
     let mut table = node.table(report)?;
     let prefix = table.need("prefix", "\"fd6a:7e00:cafe:1::/64\"", report);
     let prefix = prefix.and_then(|n| Some(n.at(n.parse(values::ipv6_prefix, report)?)));
@@ -173,10 +204,10 @@ fn route(node: &Node<'_>, link: Option<&At<Ipv6Prefix>>, report: &mut Report) ->
     let lifetime = table.take("lifetime").and_then(|n| n.number(1, u64::from(u32::MAX), report));
     table.finish(report);
     let prefix = prefix?;
-    if let Some(link) = link
-        && link.value.overlaps(prefix.value)
-        && prefix.value.length() >= link.value.length()
-    {
+    let leads_into = |link: &&At<Ipv6Prefix>| {
+        link.value.overlaps(prefix.value) && prefix.value.length() >= link.value.length()
+    };
+    if let Some(link) = links.iter().find(leads_into) {
         prefix.fault_beside(
             Rule::Overlap,
             "a route leads into the ISATAP link itself",
@@ -207,70 +238,6 @@ fn default_routes(
     site.map(route).into_iter().collect()
 }
 
-fn read_allow(table: &mut Table<'_>, report: &mut Report) -> Vec<Allow> {
-    let Some(node) = table.take("allow") else {
-        let here = At { value: (), span: table.span.clone(), key: table.join("allow") };
-        here.warn(Rule::Nobody, "no host may use ISATAP", "add [[isatap.allow]] with `hosts`", report);
-        return Vec::new();
-    };
-    node.tables(report).into_iter().map(|t| allow(t, report)).collect()
-}
-
-fn allow(mut table: Table<'_>, report: &mut Report) -> Allow {
-    table.not_yet("ldap-group", "groups from a directory (LDAP)", report);
-    let group = table.take("group").and_then(|n| n.parse(word, report));
-    let hosts = if table.has("ldap-group") {
-        table.take("hosts")
-    } else {
-        table.need("hosts", "[\"10.6.8.20\"]", report)
-    };
-    let hosts = hosts.map(|n| n.list_of_some(allowed_host, report)).unwrap_or_default();
-    table.finish(report);
-    Allow { hosts: hosts.into_iter().map(|h| h.value).collect(), group }
-}
-
-fn allowed_host(text: &str) -> Result<AllowedHost, Complaint> {
-    if text.contains('/') {
-        let prefix = values::ipv4_prefix(text)?;
-        if prefix.length() < 8 {
-            return Err(Complaint::new(
-                Rule::PrefixLength,
-                format!("`{text}` names more than a site"),
-                "allowed: lengths 8 to 32; ISATAP is for named hosts",
-            ));
-        }
-        return Ok(AllowedHost::Prefix(prefix));
-    }
-    match values::name_or_address(text)? {
-        values::NameOrAddress::Name(name) => Ok(AllowedHost::Name(name)),
-        values::NameOrAddress::Address(_) => {
-            unicast(text).map(|a| AllowedHost::Prefix(Ipv4Prefix::containing(a, 32)))
-        }
-    }
-}
-
-/// A group: letters, digits, hyphen, underscore, dot; not a word of the policy language.
-pub(crate) fn word(text: &str) -> Result<String, Complaint> {
-    let fits = !text.is_empty()
-        && text.len() <= 64
-        && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'));
-    if !fits {
-        return Err(Complaint::new(
-            Rule::Selector,
-            format!("`{text}` cannot name a group"),
-            "allowed: 1 to 64 letters, digits, hyphens, underscores and dots",
-        ));
-    }
-    if ["any", "clients", "intranet"].contains(&text) {
-        return Err(Complaint::new(
-            Rule::Selector,
-            format!("`{text}` cannot name a group"),
-            "the policy has a meaning of its own for this word",
-        ));
-    }
-    Ok(text.to_owned())
-}
-
 /// The name that hosts look up: never the one that every Windows machine looks up by itself.
 pub(crate) fn router_name(text: &str) -> Result<DnsName, Complaint> {
     let name = values::name(text)?;
@@ -282,19 +249,6 @@ pub(crate) fn router_name(text: &str) -> Result<DnsName, Complaint> {
         ));
     }
     Ok(name)
-}
-
-pub(crate) fn unicast(text: &str) -> Result<Ipv4Addr, Complaint> {
-    let address = values::ipv4(text)?;
-    let first = address.octets()[0];
-    if first == 0 || first >= 224 || address.is_loopback() {
-        return Err(Complaint::new(
-            Rule::PrefixUse,
-            format!("`{text}` cannot be a neighbour"),
-            "allowed: a unicast IPv4 address of the site",
-        ));
-    }
-    Ok(address)
 }
 
 fn narrow(number: u64) -> u32 {

@@ -18,7 +18,7 @@
 //! | --- | --- |
 //! | [`report`], [`rule`] | faults with file, line, column and what is allowed; the list of rules |
 //! | [`gateway`](mod@gateway) | the gateway's file, and what is derived between its sections |
-//! | [`nat64`], [`dns`], [`dns64`], [`isatap`], [`names`], [`policy`] | its sections |
+//! | [`nat64`], [`dns`], [`dns64`], [`isatap`], [`ldap`], [`names`], [`policy`] | its sections |
 //! | [`header`] | what every file may say |
 //! | [`client`](mod@client), [`host`](mod@host) | the files of the other roles |
 //! | [`values`] | names, endpoints, prefixes |
@@ -33,6 +33,7 @@ pub mod gateway;
 pub mod header;
 pub mod host;
 pub mod isatap;
+pub mod ldap;
 pub mod names;
 pub mod nat64;
 pub mod policy;
@@ -47,6 +48,7 @@ pub use dns64::Dns64;
 pub use gateway::{Gateway, IpHttps, Pki, Site};
 pub use host::Host;
 pub use isatap::Isatap;
+pub use ldap::Ldap;
 pub use names::{Names, Registration};
 pub use nat64::Nat64;
 pub use policy::Policy;

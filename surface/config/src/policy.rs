@@ -83,8 +83,9 @@ pub(crate) fn default(isatap: Option<&Isatap>, has_gateway: bool) -> Policy {
     if has_gateway {
         rules.push(allow(Selector::Clients, Selector::Intranet));
     }
-    // Only hosts that are served get past the link, so the prefix names exactly them.
-    rules.extend(isatap.map(|i| allow(Selector::V6(i.prefix), Selector::Clients)));
+    // Only hosts that are served get past the link, so its prefixes name exactly them.
+    let prefixes = isatap.map(Isatap::prefixes).unwrap_or_default();
+    rules.extend(prefixes.into_iter().map(|prefix| allow(Selector::V6(prefix), Selector::Clients)));
     Policy { rules, is_default: true }
 }
 
@@ -177,7 +178,7 @@ fn selector(text: &str) -> Result<Selector, Complaint> {
     if let Ok(address) = text.parse() {
         return Ok(Selector::V4(Ipv4Prefix::containing(address, 32)));
     }
-    isatap::word(text).map(Selector::Named).map_err(|_| {
+    isatap::allow::word(text).map(Selector::Named).map_err(|_| {
         Complaint::new(
             Rule::Selector,
             format!("`{text}` names nobody"),

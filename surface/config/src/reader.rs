@@ -16,6 +16,11 @@ impl Complaint {
     pub(crate) fn new(rule: Rule, title: impl Into<String>, label: impl Into<String>) -> Self {
         Self { rule, title: title.into(), label: label.into() }
     }
+
+    /// One line, for where there is no file to show.
+    pub(crate) fn into_line(self) -> String {
+        format!("{}: {}", self.title, self.label)
+    }
 }
 
 /// A value together with its place, for checks that look at several values.

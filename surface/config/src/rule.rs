@@ -46,7 +46,7 @@ rules! {
     Name "name" "DNS names are well formed";
     Device "device" "names of devices fit the kernel and are used once";
     RouterName "router-name" "the ISATAP router's name does not begin with the label `isatap`";
-    Url "url" "a gateway is named by an https URL without a path";
+    Url "url" "a gateway is named by an https URL, a directory by an ldap or ldaps URL, without a path";
     Path "path" "paths are not empty";
     Empty "empty" "lists have an element where one is needed";
     Twice "twice" "nothing is listed twice";
@@ -60,6 +60,7 @@ rules! {
     Selector "selector" "a policy names groups, names, prefixes, `clients`, `intranet` or `any`";
     Unreachable "unreachable" "every policy rule can match something";
     Uncovered "uncovered" "clients may open connections to the intranet";
+    Dn "dn" "distinguished names are TYPE=value between commas";
     Nobody "nobody" "somebody is served";
     Unsigned "unsigned" "updates of the DNS are signed";
     NotTranslated "not-translated" "addresses that DNS64 makes lead to a NAT64 here";

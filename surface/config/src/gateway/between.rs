@@ -74,7 +74,11 @@ fn uses(site: Option<&SiteRead>, nat64: Option<&nat64::Read>, isatap: Option<&is
         let dns = Ipv6Prefix::containing(site.value.dns64_address(), 128);
         uses.push(Use { what: "the gateway's DNS address", at: derived(site, dns) });
     }
-    uses.extend(isatap.map(|i| Use { what: "the ISATAP prefix", at: i.prefix.clone() }));
+    if let Some(isatap) = isatap {
+        uses.push(Use { what: "the ISATAP prefix", at: isatap.prefix.clone() });
+        let own = isatap.rule_prefixes.iter();
+        uses.extend(own.map(|p| Use { what: "the ISATAP prefix of a rule", at: p.clone() }));
+    }
     match (nat64.map(|n| n.prefixes.as_slice()).filter(|p| !p.is_empty()), site) {
         (Some(given), _) => uses.extend(given.iter().map(|p| Use { what: NAT64, at: plain(p) })),
         (None, Some(site)) => uses.push(Use { what: NAT64, at: derived(site, site.value.nat64().prefix()) }),
@@ -137,6 +141,28 @@ fn collide(later: &Use, earlier: &Use, report: &mut Report) {
         Some((earlier.at.span.clone(), format!("{} comes from here", earlier.what))),
         report,
     );
+}
+
+/// Groups need a directory, and a directory groups.
+pub(super) fn directory(ldap: Option<&Node<'_>>, isatap: Option<&isatap::Read>, report: &mut Report) {
+    let groups = isatap.map_or(&[][..], |i| i.ldap_groups.as_slice());
+    match ldap {
+        None => {
+            for group in groups {
+                group.fault(
+                    Rule::Needs,
+                    "`ldap-group` needs the section [ldap]",
+                    "add [ldap] with `url` and `base`, the directory that knows this group",
+                    report,
+                );
+            }
+        }
+        Some(node) if groups.is_empty() => {
+            let label = "add `ldap-group` to an [[isatap.allow]], or remove this section";
+            node.at(()).warn(Rule::Nobody, "nobody asks this directory anything", label, report);
+        }
+        Some(_) => {}
+    }
 }
 
 pub(super) fn devices(
