@@ -15,6 +15,12 @@ pub type Value = (Vec<u8>, Vec<u8>);
 pub enum Space {
     /// ISATAP hosts that are to be told at the next start.
     IsatapHosts,
+    /// Hosts that commands allowed or denied.
+    IsatapRuntime,
+    /// Addresses of names that are allowed.
+    IsatapNames,
+    /// Members of groups of the directory.
+    LdapGroups,
     /// What the organisation's DNS is to say, and what it was last told.
     Names,
 }
@@ -24,6 +30,9 @@ impl Space {
     const fn name(self) -> &'static str {
         match self {
             Self::IsatapHosts => "isatap-hosts",
+            Self::IsatapRuntime => "isatap-runtime",
+            Self::IsatapNames => "isatap-names",
+            Self::LdapGroups => "ldap-groups",
             Self::Names => "names",
         }
     }

@@ -25,10 +25,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
+use sixgate_config::Gateway;
 use sixgate_io_control::Server;
 use sixgate_io_store::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
@@ -38,6 +40,7 @@ pub(crate) use site::Site;
 use crate::Failure;
 use crate::names::{Names, NamesConfig};
 use crate::seam::ToControl;
+use allowed::Sources;
 use door::Door;
 use ledger::Ledger;
 use ptr::HostNames;
@@ -60,18 +63,39 @@ pub(crate) struct Control {
     pub(crate) ledger: Mutex<Ledger>,
     /// What DNS says of the addresses of hosts.
     pub(crate) host_names: HostNames,
+    /// Rung when there are names to look up.
+    pub(crate) names_wanted: Notify,
+    /// Rung when the directory is to be asked.
+    pub(crate) groups_wanted: Notify,
     pub(crate) since: Timestamp,
+}
+
+/// Opens what the gateway remembers.
+pub(crate) fn open_store(config: &Gateway) -> Result<Arc<Store>, Failure> {
+    Store::open(&config.state.join(STORE)).map(Arc::new).map_err(|e| Failure::new(e.to_string()))
+}
+
+/// What earlier runs knew of who is allowed ISATAP: a router that starts with less would serve whom it must not.
+pub(crate) fn known_before(config: &Gateway, store: &Store) -> Result<Sources, Failure> {
+    if config.isatap.is_none() {
+        return Ok(Sources::default());
+    }
+    if let Some(ldap) = &config.ldap {
+        allowed::groups::directory(ldap).map_err(|e| Failure::new(format!("[ldap] {e}")))?;
+    }
+    Ok(Sources::load(store))
 }
 
 /// Runs until a signal ends it or the packet plane fails.
 pub(crate) fn run(
     path: &Path,
     site: Site,
+    store: Arc<Store>,
     net: Net,
     from_net: UnboundedReceiver<ToControl>,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(serve(path, site, net, from_net));
+    let outcome = runtime.block_on(serve(path, site, store, net, from_net));
     // Tasks that wait for the network must not hold up the end.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     outcome
@@ -80,6 +104,7 @@ pub(crate) fn run(
 async fn serve(
     path: &Path,
     site: Site,
+    store: Arc<Store>,
     net: Net,
     mut from_net: UnboundedReceiver<ToControl>,
 ) -> Result<(), Failure> {
@@ -88,8 +113,6 @@ async fn serve(
     let mut hangup = signal(SignalKind::hangup())?;
     let mut tasks = JoinSet::new();
 
-    let store = site.config.state.join(STORE);
-    let store = Arc::new(Store::open(&store).map_err(|e| Failure::new(e.to_string()))?);
     let door = Door::open(&site, net.clone(), Arc::clone(&store))?.map(Arc::new);
     let mut listeners = Vec::new();
     if let Some(ip_https) = &site.config.ip_https {
@@ -118,6 +141,8 @@ async fn serve(
         store,
         ledger: Mutex::default(),
         host_names: HostNames::default(),
+        names_wanted: Notify::new(),
+        groups_wanted: Notify::new(),
         since: Timestamp::now(),
     });
 
@@ -129,7 +154,8 @@ async fn serve(
         let door = Arc::clone(door);
         tasks.spawn(async move { door.renew_own_certificate().await });
     }
-    tasks.spawn(allowed::keep(Arc::clone(&control)));
+    tasks.spawn(allowed::names::keep(Arc::clone(&control)));
+    tasks.spawn(allowed::groups::keep(Arc::clone(&control)));
     control.restore_hosts();
     control.forget_strangers();
     tracing::info!("ready");

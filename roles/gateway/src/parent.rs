@@ -6,5 +6,5 @@ mod devices;
 mod machine;
 mod ports;
 
-pub(crate) use devices::{Devices, error_sources, prepare};
+pub(crate) use devices::{Devices, change_prefixes, error_sources, prepare};
 pub(crate) use machine::Machine;

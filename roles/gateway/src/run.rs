@@ -45,7 +45,9 @@ pub(crate) fn run(path: &Path, config: Gateway) -> Result<(), Failure> {
 fn with_journal(path: &Path, config: Gateway, journal: &mut Journal) -> Result<(), Failure> {
     let mut netlink = Netlink::new()?;
     let machine = Machine::look(&mut netlink, &config)?;
-    let site = Site::new(config, machine.isatap, machine.own().collect(), machine.broadcasts());
+    let store = control::open_store(&config)?;
+    let sources = control::known_before(&config, &store)?;
+    let site = Site::new(config, machine.isatap, machine.own().collect(), machine.broadcasts(), sources);
     if site.mentioned.too_many() {
         return Err(Failure::new(
             "[[policy]] names more than 61 groups, clients and hosts: use prefixes for some",
@@ -74,7 +76,7 @@ fn with_journal(path: &Path, config: Gateway, journal: &mut Journal) -> Result<(
         Err(e) => drop(failed.send(ToControl::Failed(e.to_string()))),
     };
     let packets = thread::Builder::new().name("worker-0".to_owned()).spawn(worker)?;
-    let outcome = control::run(path, site, net.clone(), from_net);
+    let outcome = control::run(path, site, store, net.clone(), from_net);
     net.tell(ToNet::Stop);
     if packets.join().is_err() {
         return Err(Failure::new("the packet plane panicked; please report this as a bug"));

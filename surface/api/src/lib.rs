@@ -18,6 +18,9 @@
 //! | POST [`path::FLOWS`] | [`FlowsOf`] | [`Flows`] |
 //! | GET [`path::ISATAP_HOSTS`] | | [`IsatapHosts`] |
 //! | GET [`path::ISATAP_ROUTER`] | | [`IsatapRouter`] |
+//! | GET [`path::ISATAP_ALLOW`] | | [`AllowList`] |
+//! | POST [`path::ISATAP_ALLOW`] | [`AllowRequest`] | [`Changed`] |
+//! | POST [`path::ISATAP_DENY`], [`path::ISATAP_FORGET`] | [`HostsRequest`] | [`Changed`] |
 //! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
 //! | POST [`path::CLIENT_RENEW`] | | [`Renewed`] |
@@ -26,6 +29,7 @@
 //! | anything that fails | | [`Failure`] |
 #![forbid(unsafe_code)]
 
+mod allow;
 mod counters;
 mod document;
 pub mod enrol;
@@ -39,6 +43,10 @@ mod tokens;
 mod trace;
 mod who;
 
+pub use allow::{
+    AllowList, AllowRequest, AllowedBy, AllowedHosts, AllowedKind, Change, Changed, ChangedHost, DeniedHost,
+    HostsRequest,
+};
 pub use counters::Counters;
 pub use document::{Document, Failure, Fault};
 pub use flows::{Flow, Flows, FlowsOf};

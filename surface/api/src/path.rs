@@ -24,6 +24,12 @@ pub const CLIENT_RENEW: &str = "/v1/client/renew";
 pub const ISATAP_HOSTS: &str = "/v1/isatap/hosts";
 /// GET: what a host of this router must know.
 pub const ISATAP_ROUTER: &str = "/v1/isatap/router";
+/// GET: who may have ISATAP; POST: let hosts have it.
+pub const ISATAP_ALLOW: &str = "/v1/isatap/allow";
+/// POST: take it from hosts, whatever the file says.
+pub const ISATAP_DENY: &str = "/v1/isatap/deny";
+/// POST: leave hosts to the file again.
+pub const ISATAP_FORGET: &str = "/v1/isatap/forget";
 /// GET
 pub const NAT64_SESSIONS: &str = "/v1/nat64/sessions";
 /// GET

@@ -1,5 +1,7 @@
-//! `sixgate isatap hosts | instructions | join | leave`
+//! `sixgate isatap allow | deny | hosts | instructions | join | leave`
 
+mod allow;
+mod deny;
 mod host_file;
 mod hosts;
 mod instructions;
@@ -19,6 +21,8 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand, Debug)]
 enum What {
+    Allow(allow::Allow),
+    Deny(deny::Deny),
     Hosts(hosts::Hosts),
     Instructions(instructions::Args),
     Join(join::Join),
@@ -27,6 +31,8 @@ enum What {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
     match &args.what {
+        What::Allow(args) => allow::run(args, context),
+        What::Deny(args) => deny::run(args, context),
         What::Hosts(args) => hosts::run(args, context),
         What::Instructions(args) => instructions::run(args, context),
         What::Join(args) => join::join(args, context),

@@ -36,6 +36,19 @@ impl Handler for Api {
             },
             (Method::Get, path::ISATAP_HOSTS) => document(self.0.isatap_hosts().await),
             (Method::Get, path::ISATAP_ROUTER) => self.isatap_router(),
+            (Method::Get, path::ISATAP_ALLOW) => self.0.allow_list(),
+            (Method::Post, path::ISATAP_ALLOW) => match body(&request) {
+                Ok(wanted) => self.0.allow_hosts(wanted).await,
+                Err(response) => response,
+            },
+            (Method::Post, path::ISATAP_DENY) => match body(&request) {
+                Ok(wanted) => self.0.deny_hosts(wanted).await,
+                Err(response) => response,
+            },
+            (Method::Post, path::ISATAP_FORGET) => match body(&request) {
+                Ok(wanted) => self.0.forget_hosts(wanted).await,
+                Err(response) => response,
+            },
             (Method::Get, path::NAT64_BIB) => document(self.bib().await),
             (Method::Get, path::NAT64_SESSIONS) => document(self.sessions().await),
             (Method::Get, path::NAT64_POOLS) => document(self.pools().await),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use sixgate_config::isatap::Isatap;
 use sixgate_config::{Dns, Dns64, Gateway};
 
-use super::{Control, Site};
+use super::{Control, Site, allowed};
 use crate::names::NamesConfig;
+use crate::parent;
 use crate::seam::ToNet;
 
 /// Reads the file again. A file that is not valid in full changes nothing.
@@ -29,21 +30,33 @@ fn apply(control: &Control, new: Gateway) {
     let Ok(mut site) = control.site.lock() else { return };
     if !same_beside(&site.config, &new) {
         tracing::warn!(
-            "reload: only [[policy]], what [isatap] offers, and to whom, and how [dns] and [dns64] answer change while \
-             running; the rest waits for a restart"
+            "reload: only [[policy]], [ldap], what [isatap] offers, and to whom, and how [dns] and [dns64] answer change \
+             while running; the rest waits for a restart"
         );
     }
-    let mut config = site.config.clone();
-    config.policy.clone_from(&new.policy);
-    if let (Some(mine), Some(theirs)) = (&mut config.isatap, &new.isatap) {
-        *mine = offered_by(mine, theirs);
+    if let Some(ldap) = &new.ldap
+        && let Err(e) = allowed::groups::directory(ldap)
+    {
+        tracing::warn!("reload: [ldap] {e}: nothing changed");
+        return;
     }
-    if let Some((dns, dns64)) = answered_by(&site.config, &new) {
-        (config.dns, config.dns64) = (Some(dns), dns64);
-    }
-    let next = Site::new(config, site.isatap_address, site.own_addresses.clone(), site.broadcasts.clone());
+    let config = taken_over(&site.config, &new);
+    // What is known of names and groups stays: a host that is named now as before is served now as before.
+    let sources = std::mem::take(&mut site.sources);
+    let mut next =
+        Site::new(config, site.isatap_address, site.own_addresses.clone(), site.broadcasts.clone(), sources);
     if next.mentioned.too_many() {
         tracing::warn!("reload: [[policy]] names more than 61 groups, clients and hosts: nothing changed");
+        site.sources = std::mem::take(&mut next.sources);
+        return;
+    }
+    let before = site.config.isatap.as_ref().map(Isatap::prefixes).unwrap_or_default();
+    let after = next.config.isatap.as_ref().map(Isatap::prefixes).unwrap_or_default();
+    if let (Some(isatap), Some(v4)) = (&next.config.isatap, site.isatap_address)
+        && let Err(e) = parent::change_prefixes(&isatap.device, v4, &before, &after)
+    {
+        tracing::warn!("reload: the prefixes of the ISATAP link: {e}: nothing changed");
+        site.sources = std::mem::take(&mut next.sources);
         return;
     }
     *site = next;
@@ -51,19 +64,41 @@ fn apply(control: &Control, new: Gateway) {
     if let (Some(names), Some(answers)) = (&control.names, NamesConfig::of(&site.config)) {
         names.reconfigure(&answers);
     }
+    control.groups_wanted.notify_one();
+    control.names_wanted.notify_one();
     tracing::info!("reloaded");
+}
+
+/// The configuration that runs, with what can change while running as the new file says.
+fn taken_over(old: &Gateway, new: &Gateway) -> Gateway {
+    let mut taken = old.clone();
+    taken.policy.clone_from(&new.policy);
+    taken.ldap.clone_from(&new.ldap);
+    if let (Some(mine), Some(theirs)) = (&mut taken.isatap, &new.isatap) {
+        *mine = offered_by(mine, theirs);
+    }
+    if let Some((dns, dns64)) = answered_by(old, new) {
+        (taken.dns, taken.dns64) = (Some(dns), dns64);
+    }
+    taken
 }
 
 /// The link as it is, with what the new file offers on it: sockets, devices and addresses stay.
 fn offered_by(old: &Isatap, new: &Isatap) -> Isatap {
-    Isatap {
+    let mut offered = Isatap {
         interface: old.interface.clone(),
         address: old.address,
         device: old.device.clone(),
         prefix: old.prefix,
         mtu: old.mtu,
         ..new.clone()
+    };
+    for offer in offered.allow.iter_mut().filter_map(|rule| rule.offer.as_mut()) {
+        if offer.prefix == new.prefix {
+            offer.prefix = old.prefix;
+        }
     }
+    offered
 }
 
 /// How names are answered by the new file: who listens where, and who may ask, stays. `None` where that cannot change alone:
@@ -79,15 +114,7 @@ fn answered_by(old: &Gateway, new: &Gateway) -> Option<(Dns, Option<Dns64>)> {
 
 /// True when nothing differs that only a restart can change.
 fn same_beside(old: &Gateway, new: &Gateway) -> bool {
-    let mut taken = old.clone();
-    taken.policy.clone_from(&new.policy);
-    if let (Some(mine), Some(theirs)) = (&mut taken.isatap, &new.isatap) {
-        *mine = offered_by(mine, theirs);
-    }
-    if let Some((dns, dns64)) = answered_by(old, new) {
-        (taken.dns, taken.dns64) = (Some(dns), dns64);
-    }
-    taken == *new
+    taken_over(old, new) == *new
 }
 
 impl Control {

@@ -1,9 +1,10 @@
 //! What the file and the machine say together: snapshot, router configuration and leases are derived here.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_config::Gateway;
-use sixgate_config::isatap::{Advertise, AllowedHost, Isatap};
+use sixgate_config::isatap::{Advertise, Isatap, Offer};
 use sixgate_fabric::{
     Identity, Policy, Port, Service, Snapshot, SnapshotBuilder, SnapshotFault, Zone, group,
 };
@@ -12,6 +13,7 @@ use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, isatap};
 use sixgate_wire::lease::{Lease, LeasedPrefix, LeasedRoute, Preference};
 use sixgate_wire::nd::Parameters;
 
+use super::allowed::{self, AllowedNow, Sources};
 use super::policy::{Mentioned, compile, isatap_prefixes};
 use crate::net::Way;
 
@@ -24,14 +26,6 @@ const MOST_HOSTS: usize = 65_536;
 /// Seconds for which what a client is given is good without being renewed.
 const LEASE_LIFETIME: u32 = 86_400;
 
-/// A host that an allow rule names, with the addresses that its name has now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AllowedNow {
-    pub(crate) group: Option<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) prefix: Ipv4Prefix,
-}
-
 /// The configuration together with what was found on the machine.
 pub(crate) struct Site {
     pub(crate) config: Gateway,
@@ -42,8 +36,12 @@ pub(crate) struct Site {
     pub(crate) own_addresses: Vec<Ipv4Addr>,
     /// Broadcast addresses of its interfaces.
     pub(crate) broadcasts: Vec<Ipv4Addr>,
+    /// What is known beside the file of who is allowed ISATAP.
+    pub(crate) sources: Sources,
     /// Who is allowed ISATAP, names resolved.
     pub(crate) allowed: Vec<AllowedNow>,
+    /// Who is not, whatever the file says.
+    pub(crate) denied: Vec<Ipv4Prefix>,
 }
 
 impl Site {
@@ -52,26 +50,31 @@ impl Site {
         isatap_address: Option<Ipv4Addr>,
         own_addresses: Vec<Ipv4Addr>,
         broadcasts: Vec<Ipv4Addr>,
+        sources: Sources,
     ) -> Self {
         let mentioned = config.policy.as_ref().map(Mentioned::in_policy).unwrap_or_default();
-        let mut site =
-            Self { config, mentioned, isatap_address, own_addresses, broadcasts, allowed: Vec::new() };
-        site.allowed = site.allowed_by_address();
+        let mut site = Self {
+            config,
+            mentioned,
+            isatap_address,
+            own_addresses,
+            broadcasts,
+            sources,
+            allowed: Vec::new(),
+            denied: Vec::new(),
+        };
+        site.reconsider();
         site
     }
 
-    /// The hosts that are allowed by address; those that are allowed by name come when their names are resolved.
-    pub(crate) fn allowed_by_address(&self) -> Vec<AllowedNow> {
-        let rules = self.config.isatap.iter().flat_map(|i| &i.allow);
-        rules
-            .flat_map(|rule| rule.hosts.iter().map(move |host| (rule, host)))
-            .filter_map(|(rule, host)| match host {
-                AllowedHost::Prefix(prefix) => {
-                    Some(AllowedNow { group: rule.group.clone(), name: None, prefix: *prefix })
-                }
-                AllowedHost::Name(_) => None,
-            })
-            .collect()
+    /// Derives who is allowed from what is known; false when that leaves everything as it was.
+    pub(crate) fn reconsider(&mut self) -> bool {
+        let isatap = self.config.isatap.as_ref();
+        let allowed = isatap.map(|isatap| allowed::allowed(isatap, &self.sources)).unwrap_or_default();
+        let denied = allowed::denied(&self.sources);
+        let news = (&allowed, &denied) != (&self.allowed, &self.denied);
+        (self.allowed, self.denied) = (allowed, denied);
+        news
     }
 
     /// Our address in ICMPv6 errors and router advertisements beyond the link.
@@ -115,29 +118,34 @@ impl Site {
     }
 
     fn isatap_link(&self, mut builder: SnapshotBuilder, config: &Isatap, v4: Ipv4Addr) -> SnapshotBuilder {
-        let own = isatap::own(config.prefix, v4);
-        builder = builder
-            .port(Way::Isatap.id(), Port { zone: Zone::Isatap, mtu: config.mtu, source: own })
-            .route(config.prefix, Way::Isatap.id())
-            .route(host(own), Way::Kernel.id())
-            .service(Service::Echo(own))
-            .isatap(config.prefix);
+        let source = isatap::own(config.prefix, v4);
+        builder = builder.port(Way::Isatap.id(), Port { zone: Zone::Isatap, mtu: config.mtu, source });
+        for prefix in config.prefixes() {
+            let own = isatap::own(prefix, v4);
+            builder = builder
+                .route(prefix, Way::Isatap.id())
+                .route(host(own), Way::Kernel.id())
+                .service(Service::Echo(own))
+                .isatap(prefix);
+        }
         if self.config.site.is_none() {
             // A router alone leads to the clients by the kernel's own routes.
-            for route in &config.routes {
+            for prefix in config.reached() {
                 let who = Identity { groups: group::CLIENTS, name: Identity::NAMELESS };
-                builder = builder.route(route.prefix, Way::Kernel.id()).identity(route.prefix, who);
+                builder = builder.route(prefix, Way::Kernel.id()).identity(prefix, who);
             }
         }
-        let mut known: Vec<Ipv6Prefix> = Vec::new();
+        let offers = allowed::offers(config);
+        let mut known: HashSet<Ipv4Prefix> = HashSet::new();
         for host in &self.allowed {
+            // The first rule that names a host decides, as in the router.
+            if !known.insert(host.prefix) {
+                continue;
+            }
             let who = self.mentioned.host(host.name.as_deref(), host.group.as_deref());
-            for prefix in isatap_prefixes(config.prefix, host.prefix) {
-                // The first rule that names a host decides, as in the router.
-                if !known.contains(&prefix) {
-                    known.push(prefix);
-                    builder = builder.identity(prefix, who);
-                }
+            let link = host.offer.and_then(|at| offers.get(at)).map_or(config.prefix, |offer| offer.prefix);
+            for prefix in isatap_prefixes(link, host.prefix) {
+                builder = builder.identity(prefix, who);
             }
         }
         builder
@@ -150,38 +158,29 @@ impl Site {
     /// What the ISATAP router is told.
     pub(crate) fn router(&self) -> Option<RouterConfig> {
         let (config, address) = (self.config.isatap.as_ref()?, self.isatap_address?);
-        let prefix = LeasedPrefix {
+        let common = Offer {
             prefix: config.prefix,
-            preferred: config.preferred_lifetime,
-            valid: config.valid_lifetime,
-            on_link: false,
-        };
-        let lease = Lease {
-            prefixes: vec![prefix],
             routes: config.routes.clone(),
-            mtu: config.mtu,
             router_lifetime: config.router_lifetime,
-            lifetime: config.valid_lifetime,
-            name_servers: config.advertise.name_servers.clone(),
-            suffixes: config.advertise.search.iter().map(|s| s.to_string()).collect(),
-            prefix64: config.advertise.nat64_prefix,
-            ..Lease::default()
+            preferred_lifetime: config.preferred_lifetime,
+            valid_lifetime: config.valid_lifetime,
         };
         let allow = |h: &AllowedNow| AllowRule {
             rule: h.group.clone().unwrap_or_else(|| "allowed".to_owned()),
+            origin: h.origin.clone(),
             name: h.name.clone(),
             prefixes: vec![h.prefix],
-            ..AllowRule::default()
+            offer: h.offer,
         };
         Some(RouterConfig {
             address,
             own_addresses: self.own_addresses.clone(),
             broadcasts: self.broadcasts.clone(),
-            lease,
-            offers: Vec::new(),
+            lease: lease_of(&common, config),
+            offers: allowed::offers(config).into_iter().map(|offer| lease_of(offer, config)).collect(),
             peers: config.peers.clone(),
             allow: self.allowed.iter().map(allow).collect(),
-            deny: Vec::new(),
+            deny: self.denied.clone(),
             most_hosts: MOST_HOSTS,
             options: options(&config.advertise),
             retire: sixgate_isatap::retire::Retire::default(),
@@ -194,7 +193,7 @@ impl Site {
         let route = |prefix| LeasedRoute { prefix, preference: Preference::Medium, lifetime: LEASE_LIFETIME };
         let mut routes = vec![route(host(site.dns64_address()))];
         routes.extend(self.config.nat64.iter().flat_map(|n| &n.prefixes).map(|p| route(p.prefix())));
-        routes.extend(self.config.isatap.as_ref().map(|i| route(i.prefix)));
+        routes.extend(self.config.isatap.iter().flat_map(Isatap::prefixes).map(route));
         // Other clients: a name in the clients' zone must lead into the tunnel, whatever policy then says.
         routes.push(route(site.clients()));
         let own = LeasedPrefix {
@@ -233,6 +232,27 @@ fn options(config: &Advertise) -> RouterOptions {
         },
         probe_hosts: config.probe_hosts,
         renew: config.renew,
+    }
+}
+
+/// What hosts are given, as an advertisement says it.
+fn lease_of(offer: &Offer, config: &Isatap) -> Lease {
+    let prefix = LeasedPrefix {
+        prefix: offer.prefix,
+        preferred: offer.preferred_lifetime,
+        valid: offer.valid_lifetime,
+        on_link: false,
+    };
+    Lease {
+        prefixes: vec![prefix],
+        routes: offer.routes.clone(),
+        mtu: config.mtu,
+        router_lifetime: offer.router_lifetime,
+        lifetime: offer.valid_lifetime,
+        name_servers: config.advertise.name_servers.clone(),
+        suffixes: config.advertise.search.iter().map(ToString::to_string).collect(),
+        prefix64: config.advertise.nat64_prefix,
+        ..Lease::default()
     }
 }
 

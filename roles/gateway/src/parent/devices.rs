@@ -47,8 +47,9 @@ pub(crate) fn prepare(
         let index = start(&tun, netlink)?;
         let link_local = isatap::link_local(isatap::Form::of(v4), v4);
         netlink.add_address(&Address::plain(index, link_local, 64))?;
-        netlink.add_address(&Address::plain(index, isatap::own(isatap.prefix, v4), 64))?;
-        netlink.add_route(&through(isatap.prefix, index))?;
+        for prefix in isatap.prefixes() {
+            add_prefix(netlink, index, prefix, v4)?;
+        }
         devices.kernel.push(tun);
         let mut socket = Proto41::bind(v4)?;
         socket.set_mtu(u16::try_from(isatap.mtu).unwrap_or(u16::MAX));
@@ -61,6 +62,32 @@ pub(crate) fn prepare(
         devices.nat64 = Some(translator(config, nat64, machine, netlink, journal)?);
     }
     Ok(devices)
+}
+
+/// Gives the ISATAP device the prefixes `after` where it has the prefixes `before`. The device takes them with it at the end.
+pub(crate) fn change_prefixes(
+    device: &str,
+    v4: Ipv4Addr,
+    before: &[Ipv6Prefix],
+    after: &[Ipv6Prefix],
+) -> Result<(), Failure> {
+    let mut netlink = Netlink::new()?;
+    let index = netlink.link(device)?.index;
+    for prefix in after.iter().filter(|prefix| !before.contains(prefix)) {
+        add_prefix(&mut netlink, index, *prefix, v4)?;
+    }
+    for prefix in before.iter().filter(|prefix| !after.contains(prefix)) {
+        netlink.remove_route(&through(*prefix, index))?;
+        netlink.remove_address(&Address::plain(index, isatap::own(*prefix, v4), 64))?;
+    }
+    Ok(())
+}
+
+/// Our address in a prefix of the ISATAP link, and the route that leads there.
+fn add_prefix(netlink: &mut Netlink, index: u32, prefix: Ipv6Prefix, v4: Ipv4Addr) -> Result<(), Failure> {
+    netlink.add_address(&Address::plain(index, isatap::own(prefix, v4), 64))?;
+    netlink.add_route(&through(prefix, index))?;
+    Ok(())
 }
 
 /// A route by way of a next hop that is nobody: on-link, every destination would cost the kernel a neighbour entry

@@ -1,5 +1,6 @@
 //! `[[isatap.allow]]`: who is served, and what hosts of one rule are given in place of what all are.
 
+use core::fmt;
 use core::net::Ipv4Addr;
 
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix};
@@ -49,6 +50,16 @@ pub enum AllowedHost {
     Name(DnsName),
     /// An address (length 32) or a prefix.
     Prefix(Ipv4Prefix),
+}
+
+impl fmt::Display for AllowedHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => name.fmt(f),
+            Self::Prefix(prefix) if prefix.length() == 32 => prefix.address().fmt(f),
+            Self::Prefix(prefix) => prefix.fmt(f),
+        }
+    }
 }
 
 impl AllowedHost {
