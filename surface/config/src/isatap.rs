@@ -88,7 +88,7 @@ pub(crate) struct Read {
     /// Prefixes that rules have of their own, each once.
     pub(crate) rule_prefixes: Vec<At<Ipv6Prefix>>,
     /// Groups of the directory.
-    pub(crate) ldap_groups: Vec<At<String>>,
+    pub(crate) ldap_groups: Vec<At<()>>,
     pub(crate) device: Named,
 }
 

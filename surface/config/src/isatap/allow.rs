@@ -89,7 +89,7 @@ pub(super) struct Begun<'t> {
 #[derive(Default)]
 pub(super) struct Done {
     pub(super) rules: Vec<Allow>,
-    pub(super) groups: Vec<At<String>>,
+    pub(super) groups: Vec<At<()>>,
 }
 
 /// Reads no more than each rule's own prefix.
@@ -152,9 +152,10 @@ fn rule(
     common: Option<&Offer>,
     links: &[At<Ipv6Prefix>],
     report: &mut Report,
-) -> (Allow, Option<At<String>>) {
+) -> (Allow, Option<At<()>>) {
     let line = report.line(table.span.start);
-    let ldap_group = table.take("ldap-group").and_then(|n| Some(n.at(n.parse(ldap::dn, report)?)));
+    let ldap_node = table.take("ldap-group");
+    let ldap_group = ldap_node.as_ref().and_then(|n| n.parse(ldap::dn, report));
     let group = table.take("group").and_then(|n| n.parse(word, report));
     let hosts = if table.has("ldap-group") {
         table.take("hosts")
@@ -164,15 +165,15 @@ fn rule(
     let hosts = hosts.map(|n| n.list_of_some(allowed_host, report)).unwrap_or_default();
     let offer = offer(&mut table, prefix, common, links, report);
     table.finish(report);
-    let first_name = || ldap_group.as_ref().and_then(|at| word(&ldap::first_value(&at.value)).ok());
+    let first_name = || ldap_group.as_ref().and_then(|dn| word(&ldap::first_value(dn)).ok());
     let rule = Allow {
         hosts: hosts.into_iter().map(|h| h.value).collect(),
         group: group.or_else(first_name),
-        ldap_group: ldap_group.as_ref().map(|at| at.value.clone()),
+        ldap_group,
         offer,
         line,
     };
-    (rule, ldap_group)
+    (rule, ldap_node.map(|node| node.at(())))
 }
 
 /// What the rule says of its own, the rest from what all are given; `None` where it says nothing.

@@ -39,6 +39,13 @@ fn print(answer: IsatapHosts) -> String {
     format!("{}{served} served, {} refused\n", table.render(), answer.hosts.len() - served)
 }
 
+/// The group, and where its rule stands; which group of a directory it is, `isatap allow --list` says.
+fn rule(host: &IsatapHost) -> Option<String> {
+    let rule = host.rule.as_ref()?;
+    let place = host.origin.as_ref().and_then(|origin| origin.split(':').next());
+    Some(place.map_or_else(|| rule.clone(), |place| format!("{rule} ({place})")))
+}
+
 fn row(host: &IsatapHost) -> [String; 10] {
     let dash = || "-".to_owned();
     let is_served = host.state == HostState::Served;
@@ -47,7 +54,7 @@ fn row(host: &IsatapHost) -> [String; 10] {
         host.name.clone().unwrap_or_else(|| "(unknown)".to_owned()),
         host.ipv4.to_string(),
         host.address.map_or_else(dash, |a| dotted(a, false)),
-        host.rule.clone().or_else(|| host.reason.clone()).unwrap_or_else(dash),
+        rule(host).or_else(|| host.reason.clone()).unwrap_or_else(dash),
         ago(host.first_rs),
         ago(host.last_rs),
         of_served(host.flows_30d.to_string()),
