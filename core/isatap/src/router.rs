@@ -24,6 +24,7 @@ mod allow;
 mod announce;
 mod config;
 mod discovery;
+mod greet;
 mod hosts;
 mod offers;
 mod options;
@@ -100,6 +101,7 @@ impl Router {
             Some((rule, offers.of(config, rule)))
         });
         self.give_back();
+        self.admit_refused(now);
         let repeat = somebody_loses || before || self.config.retire.is_on();
         self.announce(now, if repeat { announce::REPEATED } else { 1 });
     }
@@ -226,7 +228,7 @@ impl Router {
             // Whoever has an open flow is in the table; the others get nothing new while ISATAP is being retired.
             let kept = allowed
                 .and_then(|rule| if self.config.retire.keeps(v4) { Ok(rule) } else { Err(ISATAP_RETIRED) });
-            let rule = kept.inspect_err(|reason| self.hosts.refuse(now, v4, *reason, false))?;
+            let rule = kept.inspect_err(|reason| self.hosts.refuse(now, v4, *reason, None))?;
             let offer = self.offers.of(&self.config, rule);
             let host = self.hosts.admit(now, v4, Some(rule), offer, form).ok_or(ISATAP_HOST_TABLE_FULL)?;
             host.ours = Form::of(self.config.address);

@@ -230,11 +230,6 @@ impl Daemon {
         let _ = self.child.wait();
     }
 
-    /// SIGHUP: reads its file again.
-    pub fn hang_up(&self) {
-        outside(&["kill", "-HUP", &self.child.id().to_string()]);
-    }
-
     /// SIGTERM; gives whether it ended with 0.
     #[must_use]
     pub fn stop(mut self) -> bool {

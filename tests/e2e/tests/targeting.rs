@@ -38,15 +38,6 @@ fn host(row: &mut Row) -> Daemon {
     row.daemon("left", &["host", "run"], &file)
 }
 
-/// Sends SIGHUP and waits until the file is in force.
-fn reload(daemon: &Daemon, file: &std::path::Path) {
-    let log = file.with_extension("log");
-    let read = || text(&log).matches(" reloaded").count();
-    let before = read();
-    daemon.hang_up();
-    assert!(wait(SOON, || read() > before), "the file is not in force: {}", text(&log));
-}
-
 fn text(path: &std::path::Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
@@ -88,7 +79,7 @@ fn a_rule_gives_its_hosts_a_prefix_and_routes_of_their_own() {
 
     // Moved to the rule of all, the host gives its prefix back; the device no longer has it.
     router(&row, "router", common);
-    reload(&daemon, &file);
+    daemon.reload();
     assert!(
         wait(SOON, || has(&row, "fd00:2::") && !has(&row, "fd00:22::")),
         "{}",
@@ -126,7 +117,7 @@ fn commands_take_effect_at_once_and_outlive_the_daemon() {
     // The denial stands after a restart and after the file was read again.
     assert!(daemon.stop());
     let daemon = row.daemon("middle", &["run"], &file);
-    reload(&daemon, &file);
+    daemon.reload();
     let list = daemon.ask(&["isatap", "allow", "--list"]);
     assert_eq!(list["denied"][0]["host"], "10.6.8.20", "{list}");
     assert_eq!((&list["rules"][0]["by"], &list["rules"][0]["line"]), (&"file".into(), &8.into()), "{list}");
@@ -142,7 +133,7 @@ fn commands_take_effect_at_once_and_outlive_the_daemon() {
     router(&row, "router", "[[isatap.allow]]\nhosts = [\"10.6.9.9\"]\n");
     let allowed = daemon.ask(&["isatap", "allow", "10.6.8.20", "--group", "admins"]);
     assert_eq!(allowed["hosts"][0]["change"], "allowed", "{allowed}");
-    reload(&daemon, &file);
+    daemon.reload();
     assert!(has(&row, "fd00:2::") && reaches(&row, "fd00:1::7"));
     let shown = find(&daemon.ask(&["isatap", "hosts"]), "10.6.8.20").clone();
     assert_eq!((&shown["rule"], &shown["origin"]), (&"admins".into(), &"runtime".into()), "{shown}");
@@ -199,7 +190,7 @@ fn a_name_keeps_its_address_while_dns_is_down_and_loses_it_when_dns_says_so() {
 
     stop_named(&row);
     // Neither reading the file again nor a restart without DNS takes anything away.
-    reload(&daemon, &file);
+    daemon.reload();
     assert!(reaches(&row, "fd00:1::7"));
     assert!(daemon.stop());
     let daemon = row.daemon("middle", &["run"], &file);
@@ -210,7 +201,7 @@ fn a_name_keeps_its_address_while_dns_is_down_and_loses_it_when_dns_says_so() {
 
     // DNS is back and says that the name belongs to somebody else.
     named(&mut row, "10.6.8.99");
-    reload(&daemon, &file);
+    daemon.reload();
     assert!(wait(Duration::from_secs(15), || !has(&row, "fd00:2::")), "{}", daemon.ask(&["isatap", "hosts"]));
     let shown = find(&daemon.ask(&["isatap", "hosts"]), "10.6.8.20").clone();
     assert_eq!(shown["state"], "refused", "{shown}");

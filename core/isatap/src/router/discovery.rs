@@ -53,7 +53,8 @@ impl Router {
         }
         let ours = self.asked_as(ip.dst()).ok_or(ISATAP_RS_INVALID)?;
         let allowed = if self.closing { Err(ISATAP_HOST_NOT_ALLOWED) } else { self.allowed.rule(from) };
-        let rule = allowed.inspect_err(|reason| self.hosts.refuse(now, from, *reason, true))?;
+        let rule =
+            allowed.inspect_err(|reason| self.hosts.refuse(now, from, *reason, Some((theirs, ours))))?;
         let offer = self.offers.of(&self.config, rule);
         match self.hosts.served_mut(from) {
             Some(host) => {
@@ -63,14 +64,14 @@ impl Router {
             }
             None => {
                 if !self.config.retire.keeps(from) {
-                    self.hosts.refuse(now, from, ISATAP_RETIRED, true);
+                    self.hosts.refuse(now, from, ISATAP_RETIRED, Some((theirs, ours)));
                     return Err(ISATAP_RETIRED);
                 }
                 if !self.hosts.take_newcomer(now) {
                     return Err(ISATAP_RS_LIMITED);
                 }
                 let Some(host) = self.hosts.admit(now, from, Some(rule), offer, Some(theirs)) else {
-                    self.hosts.refuse(now, from, ISATAP_HOST_TABLE_FULL, true);
+                    self.hosts.refuse(now, from, ISATAP_HOST_TABLE_FULL, Some((theirs, ours)));
                     return Err(ISATAP_HOST_TABLE_FULL);
                 };
                 host.messages.take(now);

@@ -120,6 +120,8 @@ impl Host {
 /// A host that asked and was refused.
 pub(super) struct RefusedHost {
     pub(super) reason: Reason,
+    /// The form that it asked from, and the form of ours that it asked.
+    pub(super) asked: Option<(Form, Form)>,
     pub(super) first_rs: Option<Instant>,
     pub(super) last_rs: Option<Instant>,
     pub(super) times: u64,
@@ -187,7 +189,7 @@ impl Hosts {
         form: Option<Form>,
     ) -> Option<&mut Host> {
         if self.served.is_full() && !self.make_room(now) {
-            self.refuse(now, v4, ISATAP_HOST_TABLE_FULL, false);
+            self.refuse(now, v4, ISATAP_HOST_TABLE_FULL, None);
             return None;
         }
         self.refused.remove(v4);
@@ -220,12 +222,13 @@ impl Hosts {
         self.served.insert(v4, host)
     }
 
-    /// Lists a host that gets nothing. The first time is an event.
-    pub(super) fn refuse(&mut self, now: Instant, v4: Ipv4Addr, reason: Reason, solicited: bool) {
-        let when = solicited.then_some(now);
+    /// Lists a host that gets nothing; `asked` are the forms of its solicitation, if it was one. The first time is an event.
+    pub(super) fn refuse(&mut self, now: Instant, v4: Ipv4Addr, reason: Reason, asked: Option<(Form, Form)>) {
+        let when = asked.map(|_| now);
         if let Some(known) = self.refused.get_mut(v4) {
             known.reason = reason;
             known.times += 1;
+            known.asked = asked.or(known.asked);
             known.first_rs = known.first_rs.or(when);
             known.last_rs = when.or(known.last_rs);
             self.refused.touch(v4);
@@ -236,7 +239,7 @@ impl Hosts {
         {
             self.refused.remove(oldest);
         }
-        self.refused.insert(v4, RefusedHost { reason, first_rs: when, last_rs: when, times: 1 });
+        self.refused.insert(v4, RefusedHost { reason, asked, first_rs: when, last_rs: when, times: 1 });
         self.tell(now, RouterEvent::HostRefused { ipv4: v4, reason });
     }
 
@@ -279,8 +282,9 @@ impl Hosts {
     /// Takes a host off the list of those that are served, and lists it as refused.
     pub(super) fn dismiss(&mut self, now: Instant, v4: Ipv4Addr, reason: Reason) {
         let Some(host) = self.served.remove(v4) else { return };
-        self.refuse(now, v4, reason, false);
+        self.refuse(now, v4, reason, None);
         if let Some(refused) = self.refused.get_mut(v4) {
+            refused.asked = Some((host.theirs, host.ours));
             refused.first_rs = host.first_rs;
             refused.last_rs = host.last_rs;
             refused.times = 0;

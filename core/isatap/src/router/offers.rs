@@ -86,7 +86,8 @@ pub(super) fn exchange(old: &Lease, new: &Lease) -> Lease {
 
 /// `lease` as it is taken away: no route, no new connections.
 pub(super) fn withdrawal(lease: &Lease) -> Lease {
-    let nothing = Lease { mtu: lease.mtu, ..Lease::default() };
+    let nothing =
+        Lease { prefixes: Vec::new(), routes: Vec::new(), router_lifetime: 0, lifetime: 0, ..lease.clone() };
     exchange(lease, &nothing)
 }
 

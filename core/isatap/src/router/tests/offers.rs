@@ -150,8 +150,28 @@ fn a_host_that_is_denied_is_withdrawn_from_and_listed_as_refused() {
         (1, HostState::Refused, Some(ISATAP_HOST_DENIED), Some(T0))
     );
     assert_eq!(solicit(&mut router, T0, HOST), Inbound::Drop(ISATAP_HOST_DENIED));
-    // Allowed again, it is served as before.
+    // Allowed again, it is told so without asking, and served as before.
     router.reconfigure(T0, config());
-    assert_eq!(solicit(&mut router, T0, HOST), Inbound::Consumed);
-    assert_eq!(router.hosts()[0].state, HostState::Served);
+    let again = self::told(&mut router);
+    assert_eq!(again, [(HOST, lease())]);
+    assert_eq!((router.hosts()[0].state, router.hosts()[0].first_rs), (HostState::Served, Some(T0)));
+}
+
+#[test]
+fn a_host_that_asked_before_it_was_allowed_is_told_when_it_is() {
+    let mut router = router();
+    let asked = isatap::link_local(Form::Global, ROUTER);
+    let packet = solicitation(fe80(STRANGER), asked);
+    assert_eq!(router.decapsulate(T0, STRANGER, ROUTER, &packet), Inbound::Drop(ISATAP_HOST_NOT_ALLOWED));
+    // One that only sent data did not ask for anything.
+    let silent = Ipv4Addr::new(10, 6, 9, 10);
+    router.decapsulate(T0, silent, ROUTER, &data(global(silent), six(CLIENT)));
+    let mut more = config();
+    more.allow[0].prefixes.push("10.6.9.0/24".parse().unwrap());
+    router.reconfigure(T0, more);
+    let answers = drain(&mut router);
+    assert_eq!(answers.len(), 1);
+    let ip = Ipv6::parse(answers[0].1.bytes()).unwrap();
+    assert_eq!((answers[0].0, ip.src(), ip.dst()), (STRANGER, asked, fe80(STRANGER)));
+    assert_eq!(advertised(&answers[0].1).unwrap(), lease());
 }

@@ -65,7 +65,7 @@ impl Control {
             Ok(changes) => changes,
             Err(response) => return response,
         };
-        self.look_up(&parsed).await;
+        self.look_up_hosts(&parsed).await;
         let Ok(site) = self.site.lock() else { return Response::not_found("") };
         let told = parsed.iter().zip(changes).map(|(host, change)| changed_host(host, change, &site.sources));
         document(api::Changed { hosts: told.collect() })
@@ -99,7 +99,7 @@ impl Control {
     }
 
     /// Looks up the names among these; those that DNS does not answer in time take effect when it does.
-    async fn look_up(&self, hosts: &[AllowedHost]) {
+    async fn look_up_hosts(&self, hosts: &[AllowedHost]) {
         let each = async {
             for host in hosts {
                 if let AllowedHost::Name(name) = host {
