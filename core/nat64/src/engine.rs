@@ -26,7 +26,8 @@ use crate::keyed::Key;
 use crate::output::Output;
 use crate::pool::Pool;
 use crate::session::Sessions;
-use crate::translate::{Links, Mapping4, Mapping6};
+use crate::translate::{Mapping4, Mapping6};
+use crate::ways::Ways;
 
 pub use views::{BibView, SessionView};
 
@@ -49,7 +50,6 @@ const EXPIRIES_A_CALL: usize = 4096;
 /// A stateful NAT64.
 pub struct Nat64 {
     config: Config,
-    links: Links,
     seed: [u8; 32],
     bib: Bib,
     sessions: Sessions,
@@ -75,7 +75,6 @@ impl Nat64 {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let most = config.max_sessions;
         let mut nat = Self {
-            links: Links { mtu4: u16::MAX, mtu6: u16::MAX },
             bib: Bib::new(most.saturating_add(config.statics.len()), Key::derive(&seed, 1)),
             sessions: Sessions::new(most, Key::derive(&seed, 2)),
             clients: Clients::new(most, Key::derive(&seed, 3)),
@@ -128,27 +127,22 @@ impl Nat64 {
         self.bind_statics();
     }
 
-    /// Tells the MTUs of the links on both sides, which bound the MTUs that translated errors carry.
-    pub fn set_links(&mut self, links: Links) {
-        self.links = links;
-    }
-
-    /// Translates a packet from the IPv6 side. `mtu4` is that of the link it will leave by.
+    /// Translates a packet from the IPv6 side. `ways` says how large it may be.
     ///
     /// Drain [`Nat64::poll_output`] afterwards. With [`Verdict::Drop`] and [`Verdict::Consumed`] the packet's content
     /// is of no more use.
-    pub fn outbound(&mut self, now: Instant, packet: &mut Packet, mtu4: u16) -> Verdict {
+    pub fn outbound(&mut self, now: Instant, packet: &mut Packet, ways: impl Ways) -> Verdict {
         self.expire(now, EXPIRIES_A_PACKET);
-        self.take_v6(now, packet, mtu4)
+        self.take_v6(now, packet, &ways)
     }
 
-    /// Translates a packet from the IPv4 side. `mtu6` is that of the link it will leave by.
+    /// Translates a packet from the IPv4 side. `ways` says how large it may be.
     ///
     /// Drain [`Nat64::poll_output`] afterwards. With [`Verdict::Drop`] and [`Verdict::Consumed`] the packet's content
     /// is of no more use.
-    pub fn inbound(&mut self, now: Instant, packet: &mut Packet, mtu6: u16) -> Verdict {
+    pub fn inbound(&mut self, now: Instant, packet: &mut Packet, ways: impl Ways) -> Verdict {
         self.expire(now, EXPIRIES_A_PACKET);
-        self.take_v4(now, packet, mtu6)
+        self.take_v4(now, packet, &ways)
     }
 
     /// Moves the next packet to be sent into `out`; false when there is none. Its version says to which side it goes.

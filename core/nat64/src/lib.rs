@@ -35,6 +35,7 @@
 //! | `bib`, `session` | bindings and sessions with their timers |
 //! | `pool` | outside transport addresses |
 //! | `clients`, `held`, `fragments` | limits; SYNs and fragments that wait |
+//! | [`Ways`] | how large packets may be, by destination |
 //! | `engine` | [`Nat64`]: the two ways through the tables |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -57,8 +58,10 @@ mod session;
 mod slab;
 pub mod tcp;
 pub mod translate;
+mod ways;
 
 pub use config::{Config, Filtering, PoolEntry, StaticBinding, Timeouts, ZeroChecksum};
 pub use endpoint::{Inside, Outside, Peer, Proto};
 pub use engine::{BibView, Nat64, SessionView, Verdict};
 pub use pool::PoolView;
+pub use ways::Ways;

@@ -20,6 +20,7 @@ mod site;
 mod status;
 mod tokens;
 mod trace;
+mod ways;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -132,6 +133,7 @@ async fn serve(
     };
     let server = Server::bind(&site.config.control, 0o600)
         .map_err(|e| Failure::new(format!("control socket {}: {e}", site.config.control.display())))?;
+    let (translates, within) = (site.config.nat64.is_some(), site.fabric_mtu());
     let control = Arc::new(Control {
         file: path.to_path_buf(),
         net,
@@ -147,6 +149,9 @@ async fn serve(
     });
 
     tasks.spawn(server.serve(api::Api(Arc::clone(&control))));
+    if translates {
+        tasks.spawn(ways::watch(control.net.clone(), within));
+    }
     if let Some(door) = &control.door {
         for listener in listeners {
             tasks.spawn(listen::serve(listener, Arc::clone(door)));

@@ -14,6 +14,7 @@ mod session;
 mod tally;
 mod timers;
 mod trace;
+mod ways;
 mod worker;
 
 pub(crate) use alias::Aliases;
@@ -22,4 +23,5 @@ pub(crate) use isatap::IsatapLink;
 pub(crate) use nat64::Translator;
 pub(crate) use port::Way;
 pub(crate) use tally::Said;
+pub(crate) use ways::KernelWays;
 pub(crate) use worker::{Parts, Worker};

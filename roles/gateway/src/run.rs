@@ -13,7 +13,7 @@ use sixgate_nat64::Nat64;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::control::{self, Net, Site};
-use crate::net::{IsatapLink, Parts, Translator, Worker};
+use crate::net::{IsatapLink, KernelWays, Parts, Translator, Worker};
 use crate::parent::{self, Devices, Machine};
 use crate::seam::{ToControl, ToNet};
 use crate::{Failure, control::nat64 as settings};
@@ -102,8 +102,8 @@ fn translator(
     };
     let (gateway4, gateway6) = parent::error_sources(machine, netlink, site.own_address())?;
     let config = settings::settings(file, machine.inside, gateway4, gateway6);
-    let mtu4 = machine.inside_mtu.and_then(|m| u16::try_from(m).ok()).unwrap_or(1500);
-    Ok(Some(Translator { tun, engine: Nat64::new(config, seed()?), aliases, mtu4, mtu6: 1500 }))
+    let ways = Arc::new(KernelWays::look(netlink, site.fabric_mtu())?);
+    Ok(Some(Translator { tun, engine: Nat64::new(config, seed()?), aliases, ways }))
 }
 
 fn isatap(site: &Site, devices: &mut Devices) -> Result<Option<IsatapLink>, Failure> {

@@ -16,7 +16,7 @@ use sixgate_time::{Duration, Instant};
 use sixgate_wire::addr::Ipv6Prefix;
 use tokio::sync::oneshot;
 
-use crate::net::{Heard, Way};
+use crate::net::{Heard, KernelWays, Way};
 
 /// What control tells the packet plane.
 pub(crate) enum ToNet {
@@ -28,6 +28,8 @@ pub(crate) enum ToNet {
     Snapshot(Arc<Snapshot>),
     /// Who is served by the ISATAP router has changed.
     Isatap(Box<RouterConfig>),
+    /// How large packets may be, by destination.
+    Ways(Arc<KernelWays>),
     /// ISATAP hosts that an earlier run served: they are told that the router is back.
     Remember(Vec<RememberedHost>),
     /// Control refused something; the packet plane keeps all counters.

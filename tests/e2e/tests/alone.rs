@@ -87,6 +87,45 @@ fn nat64_alone_shares_the_gateways_own_address() {
 }
 
 #[test]
+fn nat64_alone_tells_how_large_packets_may_be_from_the_route_s_mtu() {
+    let mut row = nat64_row("m");
+    for (node, link) in [("middle", "m1"), ("right", "r0")] {
+        row.ip(node, &format!("link set {link} mtu 1400"));
+    }
+    let file = row.file(
+        "nat64",
+        "[nat64]\nprefix = \"2001:db8:64::/96\"\npool = [\"198.51.100.0/28\"]\n\
+         static = [\"udp 198.51.100.2:443 = [2001:db8::8]:443\"]\n",
+    );
+    let daemon = row.daemon("middle", &["run"], &file);
+    let seen = row.folder().join("too-big");
+    row.start("left", &format!("tcpdump -n -l -i l0 'icmp6 and ip6[40] == 2' >{} 2>&1", seen.display()));
+    let seen = || std::fs::read_to_string(&seen).unwrap_or_default();
+    assert!(wait(Duration::from_secs(5), || seen().contains("listening on")), "{}", seen());
+    // A packet of 1,500 octets: 40 and 8 are headers.
+    let too_big = |row: &Row| row.sh("left", &format!("ping -n -c 1 -W 2 -M do -s 1452 {SERVER}")).text;
+    let said = too_big(&row);
+    assert!(said.contains("mtu=1420") || said.contains("mtu = 1420"), "{said}");
+    let fits = row.sh("left", &format!("ping -n -c 1 -M do -s 1372 {SERVER}"));
+    assert!(fits.good, "{}", fits.text);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(seen().matches("packet too big, mtu 1420").count(), 1, "{}", seen());
+    assert!(seen().contains("2001:db8::1 > 2001:db8::8"), "from our own address: {}", seen());
+
+    // The other way: what says "don't fragment" is told that the IPv6 header is 20 octets longer.
+    row.ip("middle", "link set m0 mtu 1380");
+    row.ip("middle", "link set m1 mtu 1500");
+    row.ip("right", "link set r0 mtu 1500");
+    let needed = |row: &Row| {
+        let script = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(0, 10, 2)\n\
+                      s.connect((\"198.51.100.2\", 443)); s.send(bytes(1400))";
+        row.sh("right", &format!("python3 -c '{script}'; sleep 0.3; ip route get 198.51.100.2")).text
+    };
+    assert!(wait(Duration::from_secs(3), || needed(&row).contains("mtu 1360")), "{}", needed(&row));
+    assert!(daemon.stop());
+}
+
+#[test]
 fn an_own_address_without_ports_starts_nothing() {
     let row = nat64_row("w");
     let before = settings(&row);

@@ -15,9 +15,10 @@ use super::{Nat64, Verdict};
 use crate::endpoint::{Inside, Outside, Peer, Proto};
 use crate::keyed::Key;
 use crate::translate::{
-    LARGEST_V4_ERROR, LARGEST_V6_ERROR, Layout4, Layout6, Mapping4, Mapping6, Message4, Message6, Quote4,
-    Quote6, SMALLEST_DF, error_to_v4, error_to_v6, message_to_v4, message_to_v6,
+    LARGEST_V4_ERROR, LARGEST_V6_ERROR, Layout4, Layout6, Links, Mapping4, Mapping6, Message4, Message6,
+    Quote4, Quote6, SMALLEST_DF, error_to_v4, error_to_v6, message_to_v4, message_to_v6,
 };
+use crate::ways::Ways;
 
 impl Nat64 {
     /// An ICMPv6 error goes out.
@@ -27,13 +28,18 @@ impl Nat64 {
         packet: &mut Packet,
         at: &Layout6,
         target: Target,
+        ways: &impl Ways,
     ) -> Result<Verdict, Refused6> {
         let unknown = Refused6::silent(NAT64_ICMP_ERROR_UNKNOWN);
         let message = &packet.bytes()[at.transport..at.total];
         let (Some(kind), Some(word)) = (kind_and_code(message), word(message)) else { return Err(unknown) };
-        let to = message_to_v4(Message6 { kind: kind.0, code: kind.1, word }, self.links)
-            .ok_or(Refused6::silent(NAT64_ICMP_UNTRANSLATABLE))?;
+        let from = Message6 { kind: kind.0, code: kind.1, word };
+        // Whether there is a counterpart does not depend on the links.
+        let untranslatable = Refused6::silent(NAT64_ICMP_UNTRANSLATABLE);
+        message_to_v4(from, Links::UNKNOWN).ok_or(untranslatable)?;
         let quote = Quote6::of(message).ok_or(unknown)?;
+        let links = Links { mtu4: ways.mtu4(target.address), mtu6: ways.mtu6(quote.layout.dst) };
+        let to = message_to_v4(from, links).ok_or(untranslatable)?;
         // The quoted packet is one that we sent in: from the peer's address in a prefix to an inside.
         let prefix = self.config.prefixes.get(usize::from(target.prefix)).ok_or(unknown)?;
         let peer = prefix.extract(quote.layout.src).filter(|peer| *peer == target.address).ok_or(unknown)?;
@@ -81,17 +87,16 @@ impl Nat64 {
         now: Instant,
         packet: &mut Packet,
         at: &Layout4,
+        ways: &impl Ways,
     ) -> Result<Verdict, Refused4> {
         let unknown = Refused4::silent(NAT64_ICMP_ERROR_UNKNOWN);
         let untranslatable = Refused4::silent(NAT64_ICMP_UNTRANSLATABLE);
         let message = &packet.bytes()[at.transport..at.total];
         let (Some(kind), Some(word)) = (kind_and_code(message), word(message)) else { return Err(unknown) };
         let from = Message4 { kind: kind.0, code: kind.1, word };
-        // Whether there is a counterpart does not depend on the quoted length.
-        message_to_v6(from, 0, self.links).ok_or(untranslatable)?;
+        // Whether there is a counterpart depends neither on the quoted length nor on the links.
+        message_to_v6(from, 0, Links::UNKNOWN).ok_or(untranslatable)?;
         let quote = Quote4::of(message).ok_or(unknown)?;
-        let quoted_len = u16::try_from(quote.layout.total).unwrap_or(u16::MAX);
-        let to = message_to_v6(from, quoted_len, self.links).ok_or(untranslatable)?;
         // The quoted packet is one that we sent out: from an outside to the peer.
         if quote.layout.src != at.dst {
             return Err(unknown);
@@ -102,6 +107,9 @@ impl Nat64 {
         let id = self.bib.by_outside(quote.proto, outside).ok_or(unknown)?;
         let session = self.live_session(now, id, peer).and_then(|s| self.sessions.get(s)).ok_or(unknown)?;
         let inside = self.bib.get(id).ok_or(unknown)?.inside;
+        let quoted_len = u16::try_from(quote.layout.total).unwrap_or(u16::MAX);
+        let links = Links { mtu4: ways.mtu4(peer.address), mtu6: ways.mtu6(inside.address) };
+        let to = message_to_v6(from, quoted_len, links).ok_or(untranslatable)?;
         let prefix = *self.config.prefixes.get(usize::from(session.prefix)).ok_or(unknown)?;
         let src = if self.may_stand_in(session.prefix, at.src) {
             prefix.embed(at.src)

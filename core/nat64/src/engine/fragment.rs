@@ -14,6 +14,7 @@ use super::{Nat64, Verdict};
 use crate::endpoint::Proto;
 use crate::fragments::{Datagram, Part};
 use crate::translate::{Fragment4, Layout4, Layout6};
+use crate::ways::Ways;
 
 impl Nat64 {
     pub(super) fn fragment6(
@@ -94,10 +95,9 @@ impl Nat64 {
         at: &Layout4,
         proto: Proto,
         part: Fragment4,
-        mtu6: u16,
+        ways: &impl Ways,
     ) -> Result<Verdict, Refused4> {
         packet.offload = Offload::default();
-        let fit = self.fit6(packet, at, mtu6)?;
         let datagram = Datagram {
             src: at.src.to_ipv6_mapped(),
             dst: at.dst.to_ipv6_mapped(),
@@ -108,6 +108,7 @@ impl Nat64 {
         let id = self.fragments4.arrive(now, datagram, octets).map_err(Refused4::silent)?;
         if let Some(mapping) = self.fragments4.mapping(id) {
             self.fragments4.finish(id);
+            let fit = self.fit6(packet, at, ways.mtu6(mapping.dst))?;
             return self.rewrite4(packet, at, proto, &mapping, fit, 0);
         }
         let first = part.offset == 0;
@@ -118,25 +119,25 @@ impl Nat64 {
                 Refused4 { reason: without_header(why.reason), refusal: why.refusal }
             })?;
             self.fragments4.learn(id, mapping);
-            let verdict = self.rewrite4(packet, at, proto, &mapping, fit, 0)?;
-            self.release4(now, id, proto, mtu6);
-            return Ok(verdict);
+            let fit = self.fit6(packet, at, ways.mtu6(mapping.dst));
+            let verdict = fit.and_then(|fit| self.rewrite4(packet, at, proto, &mapping, fit, 0));
+            self.release4(now, id, proto, ways);
+            return verdict;
         }
         self.fragments4.hold(id, packet.bytes(), first).map_err(Refused4::silent)?;
         if self.fragments4.first_waits(id) && self.fragments4.total(id).is_some() {
-            self.release4(now, id, proto, mtu6);
+            self.release4(now, id, proto, ways);
         }
         Ok(Verdict::Consumed)
     }
 
     /// Sends what waits.
-    fn release4(&mut self, now: Instant, id: u32, proto: Proto, mtu6: u16) {
+    fn release4(&mut self, now: Instant, id: u32, proto: Proto, ways: &impl Ways) {
         let message_len = self.fragments4.total(id).unwrap_or(0);
         let mut packet = self.scratch.pop().unwrap_or_default();
         while self.fragments4.release(id, &mut packet) {
-            // It was read, and found to fit, when it came.
+            // It was read when it came.
             let Ok(at) = Layout4::of(packet.bytes()) else { continue };
-            let Ok(fit) = self.fit6(&packet, &at, mtu6) else { continue };
             let mapping = match self.fragments4.mapping(id) {
                 Some(mapping) => mapping,
                 None => match self.map4(now, packet.bytes(), packet.offload, &at, proto) {
@@ -152,10 +153,14 @@ impl Nat64 {
                     }
                 },
             };
-            if let Ok(Verdict::Translated) =
-                self.rewrite4(&mut packet, &at, proto, &mapping, fit, message_len)
-            {
-                self.emit(&packet);
+            let fit = self.fit6(&packet, &at, ways.mtu6(mapping.dst));
+            match fit.and_then(|fit| self.rewrite4(&mut packet, &at, proto, &mapping, fit, message_len)) {
+                Ok(Verdict::Translated) => self.emit(&packet),
+                Ok(Verdict::Consumed | Verdict::Drop(_)) => {}
+                Err(why) => {
+                    let reason = self.drop4(now, &packet, why);
+                    self.refused_late(reason);
+                }
             }
         }
         self.fragments4.finish(id);

@@ -22,6 +22,7 @@ use crate::translate::{
     Fault4, Layout4, Mapping6, V6Options, cut, cut_datagrams, ends4, fill_udp_checksum, finish_partial,
     largest_v6, prepare_udp_partial, v4_to_v6,
 };
+use crate::ways::Ways;
 
 /// ICMPv4 types of queries that are translated.
 const ECHO_REPLY: u8 = 0;
@@ -41,15 +42,15 @@ pub(super) struct Fit {
 }
 
 impl Nat64 {
-    pub(super) fn take_v4(&mut self, now: Instant, packet: &mut Packet, mtu6: u16) -> Verdict {
-        match self.try_v4(now, packet, mtu6) {
+    pub(super) fn take_v4(&mut self, now: Instant, packet: &mut Packet, ways: &impl Ways) -> Verdict {
+        match self.try_v4(now, packet, ways) {
             Ok(verdict) => verdict,
             Err(why) => Verdict::Drop(self.drop4(now, packet, why)),
         }
     }
 
     /// The packet is unchanged where this refuses it.
-    fn try_v4(&mut self, now: Instant, packet: &mut Packet, mtu6: u16) -> Result<Verdict, Refused4> {
+    fn try_v4(&mut self, now: Instant, packet: &mut Packet, ways: &impl Ways) -> Result<Verdict, Refused4> {
         let ip = Ipv4::parse(packet.bytes()).map_err(|fault| Refused4::silent(fault.reason()))?;
         if scope::unusable_v4(ip.src()) {
             return Err(Refused4::silent(NAT64_SOURCE_MARTIAN));
@@ -72,14 +73,14 @@ impl Nat64 {
             return Err(Refused4::with(NAT64_PROTOCOL, Refusal4::ProtocolUnreachable));
         };
         if let Some(part) = at.fragment {
-            return self.fragment4(now, packet, &at, proto, part, mtu6);
+            return self.fragment4(now, packet, &at, proto, part, ways);
         }
         if proto == Proto::Icmp && packet.bytes().get(at.transport).is_some_and(|kind| ERRORS.contains(kind))
         {
-            return self.error4(now, packet, &at);
+            return self.error4(now, packet, &at, ways);
         }
-        let fit = self.fit6(packet, &at, mtu6)?;
         let mapping = self.map4(now, packet.bytes(), packet.offload, &at, proto)?;
+        let fit = self.fit6(packet, &at, ways.mtu6(mapping.dst))?;
         self.give_checksum(packet, &at, proto);
         let message_len = (at.total - at.transport) as u32;
         self.rewrite4(packet, &at, proto, &mapping, fit, message_len)

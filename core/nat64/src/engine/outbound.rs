@@ -22,17 +22,18 @@ use crate::scope;
 use crate::translate::{
     Fault6, Layout6, Mapping4, Ports, SMALLEST_DF, V4Options, ends6, largest_v4, v6_to_v4,
 };
+use crate::ways::Ways;
 
 impl Nat64 {
-    pub(super) fn take_v6(&mut self, now: Instant, packet: &mut Packet, mtu4: u16) -> Verdict {
-        match self.try_v6(now, packet, mtu4) {
+    pub(super) fn take_v6(&mut self, now: Instant, packet: &mut Packet, ways: &impl Ways) -> Verdict {
+        match self.try_v6(now, packet, ways) {
             Ok(verdict) => verdict,
             Err(why) => Verdict::Drop(self.drop6(now, packet, why)),
         }
     }
 
     /// The packet is unchanged where this refuses it.
-    fn try_v6(&mut self, now: Instant, packet: &mut Packet, mtu4: u16) -> Result<Verdict, Refused6> {
+    fn try_v6(&mut self, now: Instant, packet: &mut Packet, ways: &impl Ways) -> Result<Verdict, Refused6> {
         let ip = Ipv6::parse(packet.bytes()).map_err(|fault| Refused6::silent(fault.reason()))?;
         let target = self.target(ip.src(), ip.dst())?;
         let at = Layout6::of(packet.bytes()).map_err(refused_fault)?;
@@ -49,14 +50,17 @@ impl Nat64 {
             return self.fragment6(now, packet, &at, proto, part, target);
         }
         if proto == Proto::Icmp && packet.bytes().get(at.transport).is_some_and(|kind| *kind < 128) {
-            return self.error6(now, packet, &at, target);
+            return self.error6(now, packet, &at, target, ways);
         }
         let hairpin = self.is_hairpin(target);
         let largest = largest_v4(packet.bytes(), &at, packet.offload.segmentation);
         // What leaves without "don't fragment" is cut behind us, if it must be.
-        if !hairpin && at.fragment.is_none() && largest > usize::from(mtu4) && largest > SMALLEST_DF {
-            let mtu = (u32::from(mtu4) + 20).max(1280);
-            return Err(Refused6::with(NAT64_TOO_BIG, Refusal::TooBig { mtu }));
+        if !hairpin && at.fragment.is_none() && largest > SMALLEST_DF {
+            let mtu4 = ways.mtu4(target.address);
+            if largest > usize::from(mtu4) {
+                let mtu = (u32::from(mtu4) + 20).max(1280);
+                return Err(Refused6::with(NAT64_TOO_BIG, Refusal::TooBig { mtu }));
+            }
         }
         let mapping = self.map6(now, packet.bytes(), packet.offload, &at, proto, target)?;
         let message_len = (at.total - at.transport) as u32;
@@ -150,7 +154,7 @@ impl Nat64 {
             return Verdict::Translated;
         }
         // The link that it leaves by is not known here; whoever sends it checks its MTU.
-        match self.take_v4(now, packet, u16::MAX) {
+        match self.take_v4(now, packet, &u16::MAX) {
             Verdict::Translated => {
                 self.emit(packet);
                 Verdict::Consumed

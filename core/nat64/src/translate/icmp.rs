@@ -25,6 +25,11 @@ pub struct Links {
     pub mtu6: u16,
 }
 
+impl Links {
+    /// Nothing is known of either.
+    pub const UNKNOWN: Self = Self { mtu4: u16::MAX, mtu6: u16::MAX };
+}
+
 /// Type, code and the four octets behind the checksum of an ICMPv4 error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Message4 {
@@ -136,7 +141,7 @@ fn pointer_to_v6(pointer: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
-    const WIDE: Links = Links { mtu4: u16::MAX, mtu6: u16::MAX };
+    const WIDE: Links = Links::UNKNOWN;
 
     fn to_v4(kind: u8, code: u8, word: u32) -> Option<(u8, u8, u32)> {
         message_to_v4(Message6 { kind, code, word }, WIDE).map(|m| (m.kind, m.code, m.word))

@@ -1,7 +1,6 @@
 //! Translated ICMP errors (RFC 7915, sections 4.2 to 4.5 and 5.2 to 5.5; RFC 6791). Tables are tested beside them.
 
 use sixgate_nat64::Config;
-use sixgate_nat64::translate::Links;
 use sixgate_reason as reason;
 use sixgate_wire::ipv6::Ipv6;
 use sixgate_wire::tcp::{ACK, SYN};
@@ -72,7 +71,6 @@ fn an_error_that_quotes_no_session_s_packet_is_dropped() {
 #[test]
 fn path_mtu_is_told_in_both_directions_with_the_difference_of_the_headers() {
     let mut lab = Lab::new(config());
-    lab.nat.set_links(Links { mtu4: 1500, mtu6: 1500 });
     let syn = lab.out(tcp6(client(), 40_000, embed(SERVER), 80, SYN));
     let outside = ports(transport4(&syn)).0;
     let answer = lab.back(tcp4(SERVER, 80, POOL, outside, SYN | ACK));

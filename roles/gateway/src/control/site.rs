@@ -83,6 +83,11 @@ impl Site {
         self.config.site.as_ref().map(sixgate_config::gateway::Site::dns64_address).or_else(isatap)
     }
 
+    /// What the fabric carries; `None` where there is none, and IPv6 goes to the kernel.
+    pub(crate) fn fabric_mtu(&self) -> Option<u16> {
+        self.own_address().map(|_| CLIENT_MTU as u16)
+    }
+
     /// The port that a client's session is.
     pub(crate) fn client_port(&self) -> Option<Port> {
         let source = self.config.site.as_ref()?.dns64_address();

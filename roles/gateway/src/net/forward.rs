@@ -110,7 +110,7 @@ impl Worker {
     /// IPv6 to the translator, IPv4 out of it.
     pub(super) fn translate_out(&mut self, packet: &mut Packet) {
         let Some(nat64) = &mut self.nat64 else { return };
-        match nat64.engine.outbound(self.now, packet, nat64.mtu4) {
+        match nat64.engine.outbound(self.now, packet, &*nat64.ways) {
             Translation::Translated => self.translated(packet),
             Translation::Consumed => {}
             Translation::Drop(reason) => self.tally.count(self.now, reason, format_args!("{packet:?}")),
@@ -121,7 +121,7 @@ impl Worker {
     /// IPv4 to the translator, IPv6 out of it.
     pub(super) fn translate_in(&mut self, packet: &mut Packet) {
         let Some(nat64) = &mut self.nat64 else { return };
-        match nat64.engine.inbound(self.now, packet, nat64.mtu6) {
+        match nat64.engine.inbound(self.now, packet, &*nat64.ways) {
             Translation::Translated => self.translated(packet),
             Translation::Consumed => {}
             Translation::Drop(reason) => self.tally.count(self.now, reason, format_args!("{packet:?}")),

@@ -1,22 +1,22 @@
 //! The translator's port: its device, its engine, and the stand-ins of own addresses.
 
 use std::io;
+use std::sync::Arc;
 
 use sixgate_io_link::Tun;
 use sixgate_nat64::Nat64;
 use sixgate_wire::Packet;
 
 use super::alias::Aliases;
+use super::ways::KernelWays;
 
 /// The NAT64 of a worker.
 pub(crate) struct Translator {
     pub(crate) tun: Tun,
     pub(crate) engine: Nat64,
     pub(crate) aliases: Aliases,
-    /// Largest IPv4 packet that the way out carries.
-    pub(crate) mtu4: u16,
-    /// Largest IPv6 packet that the way in carries.
-    pub(crate) mtu6: u16,
+    /// How large packets may be, by destination.
+    pub(crate) ways: Arc<KernelWays>,
 }
 
 impl Translator {

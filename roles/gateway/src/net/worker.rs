@@ -211,6 +211,11 @@ impl Worker {
                 Ok(ToNet::Admit(admission)) => self.admit(*admission),
                 Ok(ToNet::Expel { name, reason }) => self.expel(&name, reason),
                 Ok(ToNet::Snapshot(snapshot)) => self.fabric.set_snapshot(snapshot),
+                Ok(ToNet::Ways(ways)) => {
+                    if let Some(nat64) = &mut self.nat64 {
+                        nat64.ways = ways;
+                    }
+                }
                 Ok(ToNet::Isatap(config)) => {
                     if let Some(link) = &mut self.isatap {
                         link.router.reconfigure(self.now, *config);

@@ -149,6 +149,8 @@ fn translator(
         let table = ports::table(&nat64.device);
         journal.nft("ip", &table, &ports::rules(&nat64.device, &aliases, &own))?;
     }
+    // Our own errors come out of the device from an address of the machine, which the kernel takes for forged otherwise.
+    sysctl::set(&format!("net/ipv4/conf/{}/accept_local", nat64.device), "1")?;
     match &config.site {
         // A gateway between two networks must not become a router between them: only what is translated is forwarded.
         Some(site) => {

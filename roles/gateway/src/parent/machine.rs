@@ -16,24 +16,18 @@ pub(crate) struct Machine {
     pub(crate) inside: Option<Ipv4Addr>,
     /// The address that the ISATAP router is at.
     pub(crate) isatap: Option<Ipv4Addr>,
-    /// MTU of the inside interface.
-    pub(crate) inside_mtu: Option<u32>,
 }
 
 impl Machine {
     /// Looks at the machine with the eyes of the file.
     pub(crate) fn look(netlink: &mut Netlink, config: &Gateway) -> Result<Self, Failure> {
         let mut addresses = Vec::new();
-        let mut inside_mtu = None;
         for link in netlink.links()? {
-            if config.site.as_ref().is_some_and(|s| s.inside == link.name) {
-                inside_mtu = Some(link.mtu);
-            }
             for (address, length) in netlink.ipv4_addresses(link.index)? {
                 addresses.push((link.index, link.name.clone(), address, length));
             }
         }
-        let mut machine = Self { addresses, inside: None, isatap: None, inside_mtu };
+        let mut machine = Self { addresses, inside: None, isatap: None };
         if let Some(site) = &config.site {
             machine.inside = Some(machine.of_link(&site.inside, "gateway.inside")?);
         }
