@@ -5,9 +5,9 @@ use libfuzzer_sys::fuzz_target;
 use sixgate_iphttps::Inbound;
 use sixgate_iphttps::client::{Client, Event};
 use sixgate_time::Instant;
+use sixgate_wire::Packet;
 use sixgate_wire::icmpv6;
 use sixgate_wire::ipv6::{HEADER, Ipv6};
-use sixgate_wire::Packet;
 
 const CHUNK: usize = 160;
 

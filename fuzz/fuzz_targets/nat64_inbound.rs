@@ -15,7 +15,11 @@ fuzz_target!(|data: &[u8]| {
     let address = [192, 0, 2, 2].into();
     let pool = PoolEntry { protocol: None, addresses: "192.0.2.2/32".parse().unwrap(), ports: 1..=300 };
     let inside = Inside { address: "2001:db8::8".parse().unwrap(), port: 7 };
-    let statics = Proto::ALL.map(|protocol| StaticBinding { protocol, outside: Outside { address, port: 257 }, inside });
+    let statics = Proto::ALL.map(|protocol| StaticBinding {
+        protocol,
+        outside: Outside { address, port: 257 },
+        inside,
+    });
     let config = Config {
         prefixes: vec![prefix],
         pool: vec![pool],

@@ -31,6 +31,8 @@ pub const MOST_ROUTERS: usize = 32;
 const MOST_WAITING: usize = 128;
 /// The smallest MTU of IPv6, and the link's where no router says otherwise (RFC 4213, section 3.2).
 const LOWEST_MTU: u32 = 1280;
+/// What systems use without a router's word (RFC 1700).
+const USUAL_HOP_LIMIT: u8 = 64;
 /// An IPv6 packet that fits the largest IPv4 packet.
 const HIGHEST_MTU: u32 = 65_515;
 
@@ -63,6 +65,8 @@ pub struct Host {
     address: Ipv4Addr,
     site: Site,
     highest_mtu: u32,
+    /// What packets into the link begin with, the system's own value until a router says one.
+    hop_limit: u8,
     routers: Vec<Router>,
     chosen: Chosen,
     queue: Queue,
@@ -81,6 +85,7 @@ impl Host {
             address: config.address,
             site: Site::new(config.address, &config.own_addresses, &config.broadcasts),
             highest_mtu: highest_mtu(config.ipv4_mtu),
+            hop_limit: USUAL_HOP_LIMIT,
             routers: Vec::new(),
             chosen: Chosen::new(LOWEST_MTU),
             queue: Queue::new(MOST_WAITING),

@@ -26,7 +26,9 @@ mod prefix;
 mod route;
 mod solicitation;
 
-pub use advertisement::{Parameters, parse_advertisement, write_advertisement, write_advertisement_with};
+pub use advertisement::{
+    Parameters, parse_advertisement, parse_parameters, write_advertisement, write_advertisement_with,
+};
 pub use neighbour::{
     NeighbourAdvertisement, NeighbourSolicitation, parse_neighbour_advertisement,
     parse_neighbour_solicitation, write_neighbour_advertisement, write_neighbour_solicitation,

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use sixgate_io_host::{Address, HostError, Netlink, Route};
+use sixgate_io_host::{Address, HostError, Netlink, Route, sysctl};
 use sixgate_isatap::{HostEvent, Lifetimes};
 use sixgate_time::Instant;
 use sixgate_wire::addr::Ipv6Prefix;
@@ -15,13 +15,14 @@ const FOR_EVER: Lifetimes = Lifetimes { preferred: Instant::NEVER, valid: Instan
 pub(crate) struct Kernel {
     netlink: Netlink,
     device: u32,
+    name: String,
     addresses: Vec<Address>,
     routes: Vec<Route>,
 }
 
 impl Kernel {
-    pub(crate) const fn new(netlink: Netlink, device: u32) -> Self {
-        Self { netlink, device, addresses: Vec::new(), routes: Vec::new() }
+    pub(crate) const fn new(netlink: Netlink, device: u32, name: String) -> Self {
+        Self { netlink, device, name, addresses: Vec::new(), routes: Vec::new() }
     }
 
     pub(crate) const fn netlink(&mut self) -> &mut Netlink {
@@ -58,6 +59,10 @@ impl Kernel {
             }
             HostEvent::RouteRemoved { prefix, .. } => self.remove_route(prefix),
             HostEvent::MtuChanged { mtu } => self.netlink.set_link_mtu(self.device, mtu),
+            HostEvent::HopLimitChanged { hop_limit } => {
+                let key = format!("net/ipv6/conf/{}/hop_limit", self.name);
+                sysctl::set(&key, &hop_limit.to_string()).map(drop)
+            }
             HostEvent::RouterChanged { .. } => Ok(()),
         }
     }

@@ -39,7 +39,7 @@ pub(crate) fn run(path: &Path, config: Host) -> Result<(), Failure> {
     getrandom::fill(&mut seed).map_err(|e| Failure::new(format!("no randomness: {e}")))?;
     let parts = Parts {
         tun,
-        kernel: Kernel::new(netlink, index),
+        kernel: Kernel::new(netlink, index, config.device.clone()),
         interface: config.interface.clone(),
         routers: routers.list(),
         inbox,

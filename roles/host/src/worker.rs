@@ -293,6 +293,7 @@ fn told(event: &HostEvent) {
         HostEvent::RouteAdded { prefix, router, .. } => tracing::info!(%prefix, %router, "route"),
         HostEvent::RouteRemoved { prefix, .. } => tracing::info!(%prefix, "route is gone"),
         HostEvent::MtuChanged { mtu } => tracing::info!(mtu, "MTU of the link"),
+        HostEvent::HopLimitChanged { hop_limit } => tracing::info!(hop_limit, "hop limit of the link"),
         HostEvent::RouterChanged { router, state } => tracing::info!(%router, ?state, "router"),
     }
 }

@@ -8,6 +8,7 @@ use sixgate_wire::addr::isatap::{self, Form};
 use sixgate_wire::ipv6::Ipv6;
 use sixgate_wire::nd;
 
+use super::event::HostEvent;
 use super::{Host, offer};
 use crate::neighbour::link_local_form;
 use crate::queue::Message;
@@ -82,12 +83,19 @@ impl Host {
         let form = link_local_form(ip.src(), from).ok_or(ISATAP_RA_INVALID)?;
         link_local_form(ip.dst(), self.address).ok_or(ISATAP_RA_INVALID)?;
         let lease = nd::parse_advertisement(ip).map_err(|_| ISATAP_RA_INVALID)?;
+        let parameters = nd::parse_parameters(ip).map_err(|_| ISATAP_RA_INVALID)?;
         let router = &mut self.routers[at];
         router.form = form;
         router.discovery.answered(now, offer::shortest(&lease));
         router.reachability.confirm(now);
-        router.offer.take(now, &lease);
+        router.times.take(&parameters);
+        router.offer.take(now, &lease, parameters.preference);
         router.has_offered |= !router.offer.is_empty();
+        // RFC 4861, section 6.3.4: one value a link, the last one that was said.
+        if parameters.hop_limit != 0 && parameters.hop_limit != self.hop_limit {
+            self.hop_limit = parameters.hop_limit;
+            self.events.push_back(HostEvent::HopLimitChanged { hop_limit: parameters.hop_limit });
+        }
         self.choose(now);
         Ok(())
     }

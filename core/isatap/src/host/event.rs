@@ -62,6 +62,11 @@ pub enum HostEvent {
         /// In octets, IPv6 header included.
         mtu: u32,
     },
+    /// Packets into the link should begin with this hop limit.
+    HopLimitChanged {
+        /// As a router says.
+        hop_limit: u8,
+    },
     /// A router is in another state.
     RouterChanged {
         /// Its IPv4 address.

@@ -45,8 +45,9 @@ impl Offer {
         !self.routes.is_empty() || self.prefixes.iter().any(|p| p.preferred_until != Instant::ZERO)
     }
 
-    /// Takes an advertisement. What it does not mention stays until its own end (RFC 4861, section 6.3.4).
-    pub(super) fn take(&mut self, now: Instant, lease: &Lease) {
+    /// Takes an advertisement, with the preference of its default route (RFC 4191, section 2.2). What it does not mention
+    /// stays until its own end (RFC 4861, section 6.3.4).
+    pub(super) fn take(&mut self, now: Instant, lease: &Lease, preference: Preference) {
         for prefix in lease.prefixes.iter().filter(|p| p.prefix.length() == 64) {
             self.take_prefix(now, prefix);
         }
@@ -57,7 +58,7 @@ impl Offer {
         if !lease.routes.iter().any(|r| r.prefix.length() == 0) {
             let all = Ipv6Prefix::containing(core::net::Ipv6Addr::UNSPECIFIED, 0);
             let lifetime = u32::from(lease.router_lifetime);
-            self.take_route(now, &LeasedRoute { prefix: all, preference: Preference::Medium, lifetime });
+            self.take_route(now, &LeasedRoute { prefix: all, preference, lifetime });
         }
         self.mtu = lease.mtu;
     }
@@ -172,12 +173,12 @@ mod tests {
     fn a_forged_end_of_an_address_takes_two_hours() {
         let now = Instant::from_secs(10);
         let mut offer = Offer::default();
-        offer.take(now, &lease(14_400, 86_400, 600));
-        offer.take(now, &lease(0, 0, 0));
+        offer.take(now, &lease(14_400, 86_400, 600), Preference::Medium);
+        offer.take(now, &lease(0, 0, 0), Preference::Medium);
         assert_eq!(offer.prefixes[0].valid_until, now + TWO_HOURS);
         assert!(offer.routes.is_empty());
         // Below two hours the end is not moved nearer any more.
-        offer.take(now + Duration::from_secs(60), &lease(0, 5, 0));
+        offer.take(now + Duration::from_secs(60), &lease(0, 5, 0), Preference::Medium);
         assert_eq!(offer.prefixes[0].valid_until, now + TWO_HOURS);
         offer.expire(now + TWO_HOURS);
         assert!(offer.is_empty());
@@ -188,20 +189,20 @@ mod tests {
         let now = Instant::from_secs(10);
         let mut offer = Offer::default();
         let mut both = Lease { router_lifetime: 1800, ..lease(10, 20, 600) };
-        offer.take(now, &both);
+        offer.take(now, &both, Preference::Medium);
         assert!(offer.routes.iter().any(|r| r.prefix.length() == 0 && r.until == Instant::from_secs(1810)));
         both.routes.push(LeasedRoute {
             prefix: "::/0".parse().unwrap(),
             preference: Preference::Low,
             lifetime: 60,
         });
-        offer.take(now, &both);
+        offer.take(now, &both, Preference::Medium);
         let all: vec::Vec<_> = offer.routes.iter().filter(|r| r.prefix.length() == 0).collect();
         assert_eq!(
             (all.len(), all[0].until, all[0].preference),
             (1, Instant::from_secs(70), Preference::Low)
         );
-        offer.take(now, &lease(10, 20, 600));
+        offer.take(now, &lease(10, 20, 600), Preference::Medium);
         assert!(!offer.routes.iter().any(|r| r.prefix.length() == 0));
     }
 

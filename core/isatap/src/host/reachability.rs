@@ -5,13 +5,42 @@ use core::net::Ipv4Addr;
 use sixgate_reason::{ISATAP_ND_INVALID, Reason};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::ipv6::Ipv6;
-use sixgate_wire::nd;
+use sixgate_wire::nd::{self, Parameters};
 
 use super::Host;
 use crate::queue::Message;
 
 /// RFC 4861, section 10: REACHABLE_TIME.
 const REACHABLE_TIME: Duration = Duration::from_secs(30);
+/// How long what is known lasts, and how long an answer is waited for. A router may say both (RFC 4861, section 6.3.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Times {
+    reachable: Duration,
+    retrans: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { reachable: REACHABLE_TIME, retrans: RETRANS_TIMER }
+    }
+}
+
+impl Times {
+    /// Takes what an advertisement says; zero says nothing. What makes no sense is brought within bounds.
+    pub(super) fn take(&mut self, parameters: &Parameters) {
+        let millis = |given: u32, bounds: (u64, u64)| {
+            Duration::from_millis(u64::from(given).clamp(bounds.0, bounds.1))
+        };
+        if parameters.reachable_time != 0 {
+            // RFC 4861, section 6.2.1: AdvReachableTime is at most an hour.
+            self.reachable = millis(parameters.reachable_time, (1000, 3_600_000));
+        }
+        if parameters.retrans_timer != 0 {
+            self.retrans = millis(parameters.retrans_timer, (100, 10_000));
+        }
+    }
+}
+
 /// Sent to it this long without hearing anything of it: do not wait for the end of REACHABLE_TIME.
 const SUSPICION: Duration = Duration::from_millis(500);
 /// Between two solicitations. RFC 4861, section 10 has a second (RETRANS_TIMER); routers of an intranet answer in
@@ -97,12 +126,12 @@ impl Reachability {
         }
     }
 
-    pub(super) fn next_timeout(&self) -> Instant {
+    pub(super) fn next_timeout(&self, times: Times) -> Instant {
         match self {
             Self::Unknown | Self::Failed => Instant::NEVER,
             Self::Reachable { confirmed, waiting_since } => {
                 let suspicion = waiting_since.map_or(Instant::NEVER, |since| since + SUSPICION);
-                suspicion.min(*confirmed + REACHABLE_TIME)
+                suspicion.min(*confirmed + times.reachable)
             }
             Self::Probing { next, .. } => *next,
         }
@@ -132,7 +161,7 @@ impl Host {
     /// Asks one router if it is due; true when it has left a solicitation unanswered.
     fn probe(&mut self, now: Instant, at: usize) -> bool {
         let router = &mut self.routers[at];
-        if router.offer.is_empty() || router.reachability.next_timeout() > now {
+        if router.offer.is_empty() || router.reachability.next_timeout(router.times) > now {
             return false;
         }
         let sent = match router.reachability {
@@ -144,7 +173,7 @@ impl Host {
             router.discovery.restart(now);
             return true;
         }
-        router.reachability = Reachability::Probing { sent: sent + 1, next: now + RETRANS_TIMER };
+        router.reachability = Reachability::Probing { sent: sent + 1, next: now + router.times.retrans };
         let (v4, target) = (router.v4, router.link_local());
         self.send(v4, target, Message::SolicitNeighbour { target });
         sent > 0

@@ -13,7 +13,7 @@ use sixgate_wire::addr::isatap::{self, Form};
 use super::discovery::Discovery;
 use super::event::{RouterState, RouterView};
 use super::offer::Offer;
-use super::reachability::Reachability;
+use super::reachability::{Reachability, Times};
 
 pub(super) struct Router {
     pub(super) v4: Ipv4Addr,
@@ -21,6 +21,7 @@ pub(super) struct Router {
     pub(super) form: Form,
     pub(super) discovery: Discovery,
     pub(super) reachability: Reachability,
+    pub(super) times: Times,
     pub(super) offer: Offer,
     /// It offered something at some time.
     pub(super) has_offered: bool,
@@ -36,6 +37,7 @@ impl Router {
             form: Form::of(v4),
             discovery: Discovery::new(now),
             reachability: Reachability::Unknown,
+            times: Times::default(),
             offer: Offer::default(),
             has_offered: false,
             told: RouterState::Soliciting,
@@ -66,7 +68,8 @@ impl Router {
     }
 
     pub(super) fn next_timeout(&self) -> Instant {
-        let probe = if self.offer.is_empty() { Instant::NEVER } else { self.reachability.next_timeout() };
+        let probe =
+            if self.offer.is_empty() { Instant::NEVER } else { self.reachability.next_timeout(self.times) };
         self.discovery.next.min(probe).min(self.offer.next_change())
     }
 

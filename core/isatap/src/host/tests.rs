@@ -532,7 +532,9 @@ proptest! {
                         prop_assert!(routes.contains(&(prefix, next_hop)));
                         routes.retain(|r| r.0 != prefix);
                     }
-                    HostEvent::MtuChanged { .. } | HostEvent::RouterChanged { .. } => {}
+                    HostEvent::MtuChanged { .. }
+                    | HostEvent::HopLimitChanged { .. }
+                    | HostEvent::RouterChanged { .. } => {}
                 }
             }
             let has: Vec<_> = host.chosen.addresses.iter().map(|a| (a.address, a.lifetimes)).collect();

@@ -98,6 +98,23 @@ pub fn parse_advertisement(ip: &Ipv6<'_>) -> Result<Lease, NdFault> {
     if staying.lifetime != 0 { Ok(staying) } else { Ok(read(icmp.word() as u16, options, |_| true)) }
 }
 
+/// Checks an advertisement as [`parse_advertisement`] does and gives what its header says beside the router lifetime.
+///
+/// # Errors
+/// The first rule of RFC 4861, section 6.1.2 that it breaks.
+pub fn parse_parameters(ip: &Ipv6<'_>) -> Result<Parameters, NdFault> {
+    let icmp = check(ip, Kind::RouterAdvertisement, FIXED)?;
+    let word = icmp.word();
+    // RFC 4191, section 2.2: the reserved value counts as medium, and nothing counts without a default route.
+    let preference = route::preference((word >> 19) as u8 & 3).filter(|_| word as u16 != 0);
+    Ok(Parameters {
+        hop_limit: (word >> 24) as u8,
+        reachable_time: be32(icmp.body(), 0),
+        retrans_timer: be32(icmp.body(), 4),
+        preference: preference.unwrap_or_default(),
+    })
+}
+
 /// Reads the options; those without a lifetime in [`Lease`] of their own only where `wanted` says so of their lifetime.
 fn read(router_lifetime: u16, options: &[u8], wanted: impl Fn(u32) -> bool) -> Lease {
     let mut lease = Lease { router_lifetime, ..Lease::default() };

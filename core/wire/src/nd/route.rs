@@ -54,7 +54,7 @@ pub(super) const fn bits(preference: Preference) -> u8 {
 }
 
 /// RFC 4191, section 2.3: an option with the reserved value 10 MUST be ignored.
-const fn preference(bits: u8) -> Option<Preference> {
+pub(super) const fn preference(bits: u8) -> Option<Preference> {
     match bits {
         0b01 => Some(Preference::High),
         0b00 => Some(Preference::Medium),

@@ -90,3 +90,46 @@ fn the_mtu_leaves_room_for_the_outer_header() {
     host.set_machine(T0, &with_machine(&[HOST], 1000));
     assert_eq!(host.mtu(), 1280);
 }
+
+fn advertise_with(host: &mut Host, parameters: &nd::Parameters, lease: &Lease) {
+    let mut packet = Packet::new();
+    assert!(nd::write_advertisement_with(lease, parameters, fe80(R1), fe80(HOST), &mut packet));
+    assert_eq!(host.decapsulate(T0, R1, HOST, &packet), Inbound::Consumed);
+}
+
+#[test]
+fn a_router_says_how_long_to_wait_and_with_which_hop_limit_to_begin() {
+    let mut host = host(T0, &[R1]);
+    let parameters = nd::Parameters {
+        hop_limit: 32,
+        reachable_time: 5000,
+        retrans_timer: 2000,
+        ..nd::Parameters::default()
+    };
+    advertise_with(&mut host, &parameters, &usual());
+    assert!(events(&mut host).contains(&HostEvent::HopLimitChanged { hop_limit: 32 }));
+    drain(&mut host);
+    assert_eq!(host.next_timeout(), T0 + secs(5));
+    host.handle_timeout(T0 + secs(5));
+    assert_eq!(kinds(&mut host), [(R1, Kind::NeighbourSolicitation)]);
+    assert_eq!(host.next_timeout(), T0 + secs(7));
+    // What says nothing changes nothing, and nonsense is brought within bounds.
+    let silent = nd::Parameters { hop_limit: 0, ..nd::Parameters::default() };
+    advertise_with(&mut host, &silent, &usual());
+    assert_eq!(host.next_timeout(), T0 + secs(5));
+    advertise_with(&mut host, &nd::Parameters { reachable_time: 1, ..silent }, &usual());
+    assert_eq!(host.next_timeout(), T0 + secs(1));
+    assert!(!events(&mut host).iter().any(|e| matches!(e, HostEvent::HopLimitChanged { .. })));
+}
+
+#[test]
+fn the_default_route_has_the_preference_of_the_header() {
+    let mut host = host(T0, &[R1]);
+    let parameters = nd::Parameters { preference: Preference::High, ..nd::Parameters::default() };
+    advertise_with(&mut host, &parameters, &Lease { router_lifetime: 600, ..usual() });
+    let everywhere = "::/0".parse().unwrap();
+    assert!(events(&mut host).iter().any(|e| matches!(
+        e,
+        HostEvent::RouteAdded { prefix, preference: Preference::High, .. } if *prefix == everywhere
+    )));
+}

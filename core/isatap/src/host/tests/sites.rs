@@ -32,6 +32,7 @@ fn sources(events: &[HostEvent]) -> Vec<(Ipv6Prefix, Ipv4Addr, Option<Ipv6Addr>)
         | HostEvent::AddressRemoved { .. }
         | HostEvent::RouteRemoved { .. }
         | HostEvent::MtuChanged { .. }
+        | HostEvent::HopLimitChanged { .. }
         | HostEvent::RouterChanged { .. } => None,
     };
     events.iter().filter_map(route).collect()

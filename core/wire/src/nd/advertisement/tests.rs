@@ -205,3 +205,29 @@ fn a_buffer_that_is_too_small_stays_empty() {
     let lease = Lease { suffixes: vec![String::from("a..b")], ..Lease::default() };
     assert!(!write_advertisement(&lease, 64, SRC, DST, &mut Packet::new()));
 }
+
+#[test]
+fn the_header_says_what_was_written_and_a_preference_only_of_a_default_route() {
+    let (router, host) = ("fe80::5efe:a06:1".parse().unwrap(), "fe80::5efe:a06:814".parse().unwrap());
+    let said = Parameters {
+        hop_limit: 32,
+        reachable_time: 30_000,
+        retrans_timer: 500,
+        preference: Preference::High,
+    };
+    let mut out = Packet::new();
+    let lease = Lease { router_lifetime: 600, ..Lease::default() };
+    assert!(write_advertisement_with(&lease, &said, router, host, &mut out));
+    assert_eq!(parse_parameters(&Ipv6::parse(out.bytes()).unwrap()), Ok(said));
+    // The reserved value counts as medium.
+    out.bytes_mut()[45] = 0b0001_0000;
+    icmpv6::finish(&mut out.bytes_mut()[40..], router, host);
+    let reserved = Parameters { preference: Preference::Medium, ..said };
+    assert_eq!(parse_parameters(&Ipv6::parse(out.bytes()).unwrap()), Ok(reserved));
+    // Without a default route there is nothing to prefer.
+    let none = Lease { router_lifetime: 0, ..lease };
+    assert!(write_advertisement_with(&none, &said, router, host, &mut out));
+    out.bytes_mut()[45] = 0b0000_1000;
+    icmpv6::finish(&mut out.bytes_mut()[40..], router, host);
+    assert_eq!(parse_parameters(&Ipv6::parse(out.bytes()).unwrap()), Ok(reserved));
+}
