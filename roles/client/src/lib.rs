@@ -26,7 +26,6 @@
 //! | `status` | what `sixgate status` shows |
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::path::Path;
 
 use sixgate_config::Client;
@@ -47,54 +46,7 @@ mod status;
 mod worker;
 
 pub use join::{Join, Joined, join};
-
-/// Why the daemon did not start, or ended, or enrolment failed: one line that says what, where and what to do.
-#[derive(Debug)]
-pub struct Failure {
-    text: String,
-    code: Option<String>,
-}
-
-impl Failure {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { text: what.into(), code: None }
-    }
-
-    pub(crate) fn coded(code: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { text: what.into(), code: Some(code.into()) }
-    }
-
-    /// The same once more, for somebody else who waits.
-    pub(crate) fn again(&self) -> Self {
-        Self { text: self.text.clone(), code: self.code.clone() }
-    }
-
-    /// The code of the reason, where the registry has one.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-macro_rules! failure_from {
-    ($($error:ty),*) => {
-        $(impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self::new(error.to_string())
-            }
-        })*
-    };
-}
-
-failure_from!(sixgate_io_host::HostError, sixgate_io_link::SetupError, std::io::Error);
+pub use sixgate_io_daemon::Failure;
 
 /// Runs the client of `config` until SIGTERM or SIGINT; SIGHUP reads `path` again and takes over gateways and certificates,
 /// only from a file that is valid in full.

@@ -19,7 +19,6 @@
 //! | `lease` | addresses that clients are given |
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::path::Path;
 
 use sixgate_config::Gateway;
@@ -32,40 +31,7 @@ mod parent;
 mod run;
 mod seam;
 
-/// Why the daemon did not start, or ended: one line that says what, where and what to do.
-#[derive(Debug)]
-pub struct Failure(String);
-
-impl Failure {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-macro_rules! failure_from {
-    ($($error:ty),*) => {
-        $(impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self(error.to_string())
-            }
-        })*
-    };
-}
-
-failure_from!(
-    sixgate_io_host::HostError,
-    sixgate_io_link::SetupError,
-    sixgate_fabric::SnapshotFault,
-    std::io::Error
-);
+pub use sixgate_io_daemon::Failure;
 
 /// Runs the gateway of `config` until SIGTERM or SIGINT; SIGHUP reads `path` again and takes over what can change while
 /// running (policy, and what ISATAP offers to whom), only from a file that is valid in full.

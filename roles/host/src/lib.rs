@@ -24,11 +24,9 @@
 //! | `lookup` | names of routers to addresses, again and again |
 //! | `control` | signals and the control socket |
 //! | `seam` | what control and worker say to each other |
-//! | `tally` | what was dropped and refused |
 //! | `evidence` | what `doctor` asks of a host, running or not |
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::path::Path;
 
 use sixgate_config::Host;
@@ -44,40 +42,10 @@ mod routers;
 mod run;
 mod seam;
 mod site;
-mod tally;
 mod worker;
 
 pub use left::{Left, forget, left};
-
-/// Why the daemon did not start, or ended: one line that says what, where and what to do.
-#[derive(Debug)]
-pub struct Failure(String);
-
-impl Failure {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-macro_rules! failure_from {
-    ($($error:ty),*) => {
-        $(impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self(error.to_string())
-            }
-        })*
-    };
-}
-
-failure_from!(sixgate_io_host::HostError, sixgate_io_link::SetupError, std::io::Error);
+pub use sixgate_io_daemon::Failure;
 
 /// Runs the host of `config` until SIGTERM or SIGINT; SIGHUP reads `path` again and takes over its routers and name
 /// servers, if the file is valid in full.

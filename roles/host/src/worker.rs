@@ -6,6 +6,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::mpsc;
 
+use sixgate_io_daemon::Tally;
 use sixgate_io_host::Monitor;
 use sixgate_io_link::{Interest, Outer, Poller, Proto41, SleepWatch, Tun, Waker, clock};
 use sixgate_isatap::{Host, HostEvent};
@@ -19,7 +20,6 @@ use crate::evidence::Remembered;
 use crate::kernel::Kernel;
 use crate::seam::{ToControl, ToWorker, View};
 use crate::site::Site;
-use crate::tally::Tally;
 
 /// Packets from one side before the other has its turn.
 const BATCH: usize = 64;

@@ -89,7 +89,7 @@ impl Control {
         };
         for wish in self.renewal.wishes.drain(..) {
             // Who does not wait any more has nothing to be told.
-            let _ = wish.send(told.as_ref().copied().map_err(Failure::again));
+            let _ = wish.send(told.as_ref().copied().map_err(Failure::clone));
         }
     }
 }

@@ -12,13 +12,13 @@ use std::time::Instant;
 use sixgate_api::Explanation;
 use sixgate_config::{Dns, Dns64 as Rules, Gateway};
 use sixgate_dns64::{Block, Config, Dns64, NamePattern, Rule};
+use sixgate_io_daemon::Said;
 use sixgate_io_dns::server::{BindError, Handler, Options, Request, Server};
 use sixgate_io_dns::upstream::Forwarder;
 use sixgate_reason::Reason;
 use sixgate_wire::addr::IpPrefix;
 
 use super::SharedCounters;
-use crate::net::Said;
 use drive::Asker;
 
 /// What is listened on, who may ask, where questions go and what is made of the answers.

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::mpsc;
 
 use sixgate_fabric::{Fabric, Limits, Port};
+use sixgate_io_daemon::Tally;
 use sixgate_io_link::{BufferPool, Interest, Poller, Tun, Waker, clock};
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
@@ -13,7 +14,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::client::Clients;
 use super::isatap::{Arrivals, IsatapLink};
 use super::nat64::{Translator, is_v4};
-use super::tally::Tally;
 use crate::seam::{ToControl, ToNet};
 
 /// Packets from one port before the others have their turn.
