@@ -91,7 +91,9 @@ impl Station {
                 HostEvent::RouteRemoved { prefix, .. } => {
                     self.routes.remove(&prefix);
                 }
-                HostEvent::MtuChanged { .. } | HostEvent::RouterChanged { .. } => {}
+                HostEvent::MtuChanged { .. }
+                | HostEvent::HopLimitChanged { .. }
+                | HostEvent::RouterChanged { .. } => {}
             }
         }
     }
