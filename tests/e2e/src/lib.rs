@@ -5,10 +5,12 @@
 //!
 //! Map: [`world`] a lab for one test; [`counters`] reasons before and after; [`packets`] what an attacker sends, [`noise`] by kinds, [`flood`] in numbers;
 //! [`raw`] sockets inside a machine, past its kernel; [`random`] bytes that can be had again;
+//! [`served`] an ISATAP host beside its router, [`directory`] real LDAP servers for it;
 //! [`plain`] three namespaces in a row, for functions that run alone; [`tls`] how an attacker speaks TLS; [`dump`] all that a daemon
 //! may have changed on its machine.
 
 pub mod counters;
+pub mod directory;
 pub mod dump;
 pub mod flood;
 pub mod noise;
@@ -16,6 +18,7 @@ pub mod packets;
 pub mod plain;
 pub mod random;
 pub mod raw;
+pub mod served;
 pub mod tls;
 pub mod world;
 

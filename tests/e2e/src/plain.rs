@@ -95,8 +95,15 @@ impl Row {
     /// Runs a shell command on a machine, at most 20 s.
     #[must_use]
     pub fn sh(&self, machine: &str, command: &str) -> Said {
+        self.sh_within(machine, 20, command)
+    }
+
+    /// Runs a shell command on a machine, at most so many seconds.
+    #[must_use]
+    pub fn sh_within(&self, machine: &str, seconds: u32, command: &str) -> Said {
+        let seconds = seconds.to_string();
         let done = Command::new("timeout")
-            .args(["20", "ip", "netns", "exec", &self.namespace(machine), "sh", "-c", command])
+            .args([seconds.as_str(), "ip", "netns", "exec", &self.namespace(machine), "sh", "-c", command])
             .output()
             .expect("ip and timeout are there");
         said(&done)

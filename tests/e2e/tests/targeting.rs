@@ -1,60 +1,11 @@
 //! Who has ISATAP: rules with offers of their own, commands, names while DNS is down.
-//!
-//! ```text
-//!  left: hosts 10.6.8.20 (.21)  l0 ===== m0  middle: router 10.6.8.1  m1 ===== r0  right: fd00:1::7, fd00:11::7
-//! ```
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use sixgate_e2e::plain::{Daemon, Row, wait};
-
-const SOON: Duration = Duration::from_secs(5);
-
-/// Addresses and routes; no daemon.
-fn row(test: &str) -> Row {
-    let row = Row::new(test);
-    row.ip("left", "addr add 10.6.8.20/24 dev l0");
-    row.ip("middle", "addr add 10.6.8.1/24 dev m0");
-    row.ip("middle", "addr add fd00:1::1/64 dev m1 nodad");
-    row.ip("middle", "addr add fd00:11::1/64 dev m1 nodad");
-    row.ip("right", "addr add fd00:1::7/64 dev r0 nodad");
-    row.ip("right", "addr add fd00:11::7/64 dev r0 nodad");
-    row.ip("right", "-6 route add default via fd00:1::1");
-    row
-}
-
-fn router(row: &Row, name: &str, rules: &str) -> std::path::PathBuf {
-    row.file(
-        name,
-        &format!(
-            "[isatap]\ninterface = \"m0\"\nprefix = \"fd00:2::/64\"\nroutes = [{{ prefix = \"fd00:1::/64\" }}]\n{rules}"
-        ),
-    )
-}
-
-fn host(row: &mut Row) -> Daemon {
-    let file = row.file("host", "[host]\ninterface = \"l0\"\nrouters = [\"10.6.8.1\"]\n");
-    row.daemon("left", &["host", "run"], &file)
-}
-
-fn text(path: &std::path::Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_default()
-}
-
-fn find<'a>(document: &'a Value, ipv4: &str) -> &'a Value {
-    let hosts = document["hosts"].as_array().expect("a list");
-    hosts.iter().find(|host| host["ipv4"] == ipv4).unwrap_or(&Value::Null)
-}
-
-fn has(row: &Row, prefix: &str) -> bool {
-    let shown = row.sh("left", "ip -6 addr show dev isatap0").text;
-    shown.lines().any(|line| line.contains(&format!("{prefix}5efe:a06:814")) && !line.contains("deprecated"))
-}
-
-fn reaches(row: &Row, address: &str) -> bool {
-    row.sh("left", &format!("ping -n -c 1 -W 2 {address}")).good
-}
+use sixgate_e2e::plain::wait;
+use sixgate_e2e::served::{
+    SOON, has, host, listed, name_server, reaches, router, row, stop_name_server, text,
+};
 
 #[test]
 fn a_rule_gives_its_hosts_a_prefix_and_routes_of_their_own() {
@@ -69,7 +20,7 @@ fn a_rule_gives_its_hosts_a_prefix_and_routes_of_their_own() {
     assert!(!has(&row, "fd00:2::"));
     assert!(wait(SOON, || reaches(&row, "fd00:11::7")), "{}", daemon.ask(&["counters"]));
     assert!(!reaches(&row, "fd00:1::7"), "only the rule's own route is offered");
-    let shown = find(&daemon.ask(&["isatap", "hosts"]), "10.6.8.20").clone();
+    let shown = listed(&daemon);
     assert_eq!((&shown["rule"], &shown["origin"]), (&"admins".into(), &"line 11".into()));
     assert_eq!(shown["address"], "fd00:22::5efe:a06:814");
     let middle = row.sh("middle", "ip -6 addr show dev isatap0; ip -6 route show dev isatap0").text;
@@ -104,7 +55,7 @@ fn commands_take_effect_at_once_and_outlive_the_daemon() {
     assert_eq!(denied["hosts"][0]["change"], "denied", "{denied}");
     assert!(wait(Duration::from_secs(1), || !has(&row, "fd00:2::")), "{}", row.sh("left", "ip -6 addr").text);
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-    let shown = find(&daemon.ask(&["isatap", "hosts"]), "10.6.8.20").clone();
+    let shown = listed(&daemon);
     assert_eq!(
         (&shown["state"], &shown["reason"]),
         (&"refused".into(), &"isatap-host-denied".into()),
@@ -135,7 +86,7 @@ fn commands_take_effect_at_once_and_outlive_the_daemon() {
     assert_eq!(allowed["hosts"][0]["change"], "allowed", "{allowed}");
     daemon.reload();
     assert!(has(&row, "fd00:2::") && reaches(&row, "fd00:1::7"));
-    let shown = find(&daemon.ask(&["isatap", "hosts"]), "10.6.8.20").clone();
+    let shown = listed(&daemon);
     assert_eq!((&shown["rule"], &shown["origin"]), (&"admins".into(), &"runtime".into()), "{shown}");
 
     // Words that mean nothing change nothing.
@@ -149,37 +100,10 @@ fn commands_take_effect_at_once_and_outlive_the_daemon() {
     assert!(daemon.stop());
 }
 
-/// A server for corp.example on the middle machine.
-fn named(row: &mut Row, address: &str) {
-    let folder = row.folder().to_owned();
-    let zone =
-        format!("$TTL 30\n@ SOA ns root 1 3600 600 86400 1\n@ NS ns\nns A 10.6.8.1\nws-1 A {address}\n");
-    std::fs::write(folder.join("zone"), zone).expect("a zone can be written");
-    std::fs::write(
-        folder.join("named.conf"),
-        format!(
-            "options {{ directory \"{0}\"; pid-file \"{0}/named.pid\"; session-keyfile none; \
-             listen-on port 5301 {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; }};\ncontrols {{ }};\n\
-             zone \"corp.example\" {{ type primary; file \"{0}/zone\"; }};\n",
-            folder.display()
-        ),
-    )
-    .expect("a file can be written");
-    row.start("middle", &format!("named -g -c {}/named.conf", folder.display()));
-    let answers = || row.sh("middle", "dig +time=1 +tries=1 -p 5301 @127.0.0.1 ws-1.corp.example");
-    let up = wait(SOON, || answers().good);
-    assert!(up, "named does not answer: {}", answers().text);
-}
-
-fn stop_named(row: &Row) {
-    let said = row.sh("middle", &format!("kill $(cat {}/named.pid)", row.folder().display()));
-    assert!(said.good, "{}", said.text);
-}
-
 #[test]
 fn a_name_keeps_its_address_while_dns_is_down_and_loses_it_when_dns_says_so() {
     let mut row = row("n");
-    named(&mut row, "10.6.8.20");
+    name_server(&mut row, "10.6.8.20");
     let rules = "[[isatap.allow]]\nhosts = [\"ws-1.corp.example\"]\ngroup = \"staff\"\n\
                  [dns]\nlisten = [\"127.0.0.1:5353\"]\nupstream = [\"127.0.0.1:5301\"]\n";
     let file = router(&row, "router", rules);
@@ -188,7 +112,7 @@ fn a_name_keeps_its_address_while_dns_is_down_and_loses_it_when_dns_says_so() {
     assert!(wait(Duration::from_secs(15), || has(&row, "fd00:2::")), "{}", daemon.ask(&["isatap", "hosts"]));
     assert!(wait(SOON, || reaches(&row, "fd00:1::7")));
 
-    stop_named(&row);
+    stop_name_server(&row);
     // Neither reading the file again nor a restart without DNS takes anything away.
     daemon.reload();
     assert!(reaches(&row, "fd00:1::7"));
@@ -200,10 +124,10 @@ fn a_name_keeps_its_address_while_dns_is_down_and_loses_it_when_dns_says_so() {
     assert!(list["rules"][0]["as_of"].is_string(), "{list}");
 
     // DNS is back and says that the name belongs to somebody else.
-    named(&mut row, "10.6.8.99");
+    name_server(&mut row, "10.6.8.99");
     daemon.reload();
     assert!(wait(Duration::from_secs(15), || !has(&row, "fd00:2::")), "{}", daemon.ask(&["isatap", "hosts"]));
-    let shown = find(&daemon.ask(&["isatap", "hosts"]), "10.6.8.20").clone();
+    let shown = listed(&daemon);
     assert_eq!(shown["state"], "refused", "{shown}");
 
     // A name that a command allows is looked up at once.
