@@ -12,6 +12,7 @@
 //! | [`checksum`] | the Internet checksum, full and incremental |
 //! | [`flow`] | who talks to whom: the five values that name a flow |
 //! | [`ecn`] | congestion marks through a tunnel (RFC 6040) |
+//! | [`path_error`] | ICMPv4 errors about protocol 41 |
 //! | [`refusal`] | ICMPv6 errors that quote a packet |
 //! | [`nd`] | neighbour discovery: RS, RA with its options, NS, NA |
 //! | [`offload`] | super-packets: cutting them for a link, merging them from one |
@@ -34,6 +35,7 @@ pub mod lease;
 pub mod nd;
 pub mod offload;
 pub mod packet;
+pub mod path_error;
 pub mod refusal;
 pub mod tcp;
 pub mod udp;

@@ -36,6 +36,7 @@
 //! | --- | --- |
 //! | [`tun`] | TUN devices with segmentation offload, one handle a queue |
 //! | [`proto41`] | the raw socket that IPv6 in IPv4 goes through, in batches |
+//! | [`path_errors`] | what the IPv4 network says of what we sent in protocol 41 |
 //! | [`poll`] | [`Poller`] (epoll) and [`Waker`] (eventfd) |
 //! | [`pool`] | buffers that are used again |
 //! | [`clock`] | the monotonic clock that the cores are given |
@@ -45,6 +46,7 @@
 pub mod clock;
 pub mod error;
 mod mmsg;
+pub mod path_errors;
 pub mod poll;
 pub mod pool;
 pub mod proto41;
@@ -53,6 +55,7 @@ mod sockopt;
 pub mod tun;
 
 pub use error::SetupError;
+pub use path_errors::{PathErrors, Reported};
 pub use poll::{Event, Interest, Poller, Waker};
 pub use pool::BufferPool;
 pub use proto41::{Outer, Proto41};
