@@ -5,8 +5,8 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use sixgate_reason::{
     ISATAP_HOST_NOT_ALLOWED, ISATAP_HOST_TABLE_FULL, ISATAP_HOST_UNREACHABLE, ISATAP_IDENTIFIER_TWIN,
     ISATAP_LOOP, ISATAP_MULTICAST, ISATAP_NEIGHBOUR_UNKNOWN, ISATAP_NEXT_HOP_NONE, ISATAP_OUTER_UNUSABLE,
-    ISATAP_PREFIX_NOT_OF_HOST, ISATAP_RETIRED, ISATAP_SOURCE_NOT_EMBEDDED, ISATAP_SOURCE_OFF_LINK,
-    ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, Reason,
+    ISATAP_PATH_TOO_BIG, ISATAP_PREFIX_NOT_OF_HOST, ISATAP_RETIRED, ISATAP_SOURCE_NOT_EMBEDDED,
+    ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, Reason,
 };
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
@@ -28,6 +28,7 @@ mod greet;
 mod hosts;
 mod offers;
 mod options;
+mod path;
 mod probe;
 mod reach;
 mod refresh;
@@ -285,6 +286,9 @@ impl Router {
         }
         if !host.may_have(dst) {
             return Err(unreachable(ISATAP_PREFIX_NOT_OF_HOST));
+        }
+        if let Some(mtu) = path::exceeded(now, &mut host.path_mtu, packet) {
+            return Err(Refused::with(ISATAP_PATH_TOO_BIG, Refusal::TooBig { mtu }));
         }
         let asks = self.config.options.probe_hosts && self.doubts.has_room();
         let step = if asks { host.reach.on(now, Event::Sent) } else { Step::Nothing };

@@ -107,8 +107,10 @@ fn translator(
 }
 
 fn isatap(site: &Site, devices: &mut Devices) -> Result<Option<IsatapLink>, Failure> {
-    let (Some(config), Some(socket)) = (site.router(), devices.isatap.take()) else { return Ok(None) };
-    Ok(Some(IsatapLink::new(socket, Router::new(config, seed()?))))
+    let (Some(config), Some((socket, errors))) = (site.router(), devices.isatap.take()) else {
+        return Ok(None);
+    };
+    Ok(Some(IsatapLink::new(socket, errors, Router::new(config, seed()?))))
 }
 
 /// Fresh randomness: peers choose what our tables hash.

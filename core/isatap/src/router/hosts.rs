@@ -10,6 +10,7 @@ use sixgate_wire::addr::isatap::{self, Form};
 use sixgate_wire::lease::Lease;
 
 use super::offers::Exchanges;
+use super::path::PathMtu;
 use super::reach::Reach;
 use super::retire::Withdrawn;
 use super::view::RouterEvent;
@@ -82,6 +83,7 @@ pub(super) struct Host {
     /// When it was last sent an advertisement.
     pub(super) told: Instant,
     pub(super) reach: Reach,
+    pub(super) path_mtu: Option<PathMtu>,
     /// Flows from or to it when they were last counted, which is done while ISATAP is being retired.
     pub(super) open: u32,
     /// There is nothing for it any more, because ISATAP is being retired.
@@ -210,6 +212,7 @@ impl Hosts {
             messages: PER_HOST,
             told: now,
             reach: Reach::NEW,
+            path_mtu: None,
             open: 0,
             withdrawn: None,
             rx_packets: 0,

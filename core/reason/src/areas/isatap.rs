@@ -42,5 +42,8 @@ reasons! {
     275 ISATAP_NAME_EMPTY "isatap-name-empty" "the router's name has no IPv4 address; its last addresses stay in use";
     276 ISATAP_NAME_UNANSWERED "isatap-name-unanswered" "no name server answers for the router's name; its last addresses stay in use";
     241 ISATAP_HOST_UNREACHABLE "isatap-host-unreachable" "destination host does not answer neighbour solicitations any more";
+    242 ISATAP_PATH_UNREACHABLE "isatap-path-unreachable" "the IPv4 network says that a host cannot be reached";
+    243 ISATAP_PATH_TOO_BIG "isatap-path-too-big" "packet does not fit the IPv4 path to its host";
+    244 ISATAP_PATH_ERROR_FOREIGN "isatap-path-error-foreign" "ICMPv4 error that quotes no packet of ours";
     240 ISATAP_CONGESTION_LOST "isatap-congestion-lost" "outer header marks congestion and the inner packet does not understand the mark (RFC 6040)";
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use sixgate_io_link::{Outer, Proto41};
+use sixgate_io_link::{Outer, PathErrors, Proto41};
 use sixgate_isatap::{Inbound, Refused, Router};
 use sixgate_reason::ISATAP_CONGESTION_LOST;
 use sixgate_time::Instant;
@@ -23,13 +23,14 @@ const PRESSED: u32 = 32;
 pub(crate) struct IsatapLink {
     pub(crate) socket: Proto41,
     pub(crate) router: Router,
+    pub(crate) errors: PathErrors,
     full_batches: u32,
     pub(crate) heard: Hearing,
 }
 
 impl IsatapLink {
-    pub(crate) fn new(socket: Proto41, router: Router) -> Self {
-        Self { socket, router, full_batches: 0, heard: Hearing::new() }
+    pub(crate) fn new(socket: Proto41, errors: PathErrors, router: Router) -> Self {
+        Self { socket, router, errors, full_batches: 0, heard: Hearing::new() }
     }
 
     /// Reads one batch and tells the router whether there is a queue behind it.
@@ -92,6 +93,29 @@ impl Worker {
         if let (Some(link), Some((_, v4))) = (&mut self.isatap, source.and_then(isatap::embedded)) {
             link.router.flow_started(self.now, v4);
         }
+    }
+
+    /// Reads what the IPv4 network says of packets that were sent to hosts, and tells their senders.
+    pub(super) fn read_path_errors(&mut self) -> io::Result<()> {
+        let Some(mut quoted) = self.pool.take() else { return Ok(()) };
+        for _ in 0..BATCH {
+            let Some(link) = &mut self.isatap else { break };
+            let Some(reported) = link.errors.receive(&mut quoted)? else { break };
+            let to = reported.to;
+            match link.router.path_failed(self.now, to, reported.fault, &quoted) {
+                Ok(Refused { reason, refusal: Some(refusal) }) => {
+                    let source = Ipv6::parse_quoted(quoted.bytes()).ok().map(|ip| ip.src());
+                    if let Some(way) = source.and_then(|src| self.fabric.route(src)).map(Way::of) {
+                        self.refuse(way, reason, Some(refusal), &quoted);
+                    }
+                }
+                Ok(Refused { reason, refusal: None }) | Err(reason) => {
+                    self.tally.count(self.now, reason, format_args!("towards {to}"));
+                }
+            }
+        }
+        self.pool.give(quoted);
+        Ok(())
     }
 
     fn receive_isatap(&mut self, arrivals: &mut Arrivals) -> io::Result<()> {

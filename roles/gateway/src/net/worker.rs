@@ -28,6 +28,7 @@ pub(super) mod token {
     pub(in super::super) const WAKE: u64 = 0;
     pub(in super::super) const NAT64: u64 = 1;
     pub(in super::super) const ISATAP: u64 = 2;
+    pub(in super::super) const PATH_ERRORS: u64 = 3;
     /// The TUN devices into the kernel, one number each.
     pub(in super::super) const KERNEL: u64 = 8;
     /// Sessions of clients, by number.
@@ -89,6 +90,7 @@ impl Worker {
         }
         if let Some(isatap) = &parts.isatap {
             poller.add(isatap, token::ISATAP, Interest::READ)?;
+            poller.add(&isatap.errors, token::PATH_ERRORS, Interest::READ)?;
         }
         let parts_isatap = parts.isatap.is_some();
         Ok(Self {
@@ -150,6 +152,7 @@ impl Worker {
         match token {
             token::NAT64 => self.read_nat64(),
             token::ISATAP => self.read_isatap(),
+            token::PATH_ERRORS => self.read_path_errors(),
             n if n >= token::CLIENT => {
                 let n = u32::try_from(n - token::CLIENT).unwrap_or(u32::MAX);
                 if readable {

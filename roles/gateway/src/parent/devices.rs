@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use sixgate_config::Gateway;
 use sixgate_config::nat64::Nat64;
 use sixgate_io_host::{Address, Journal, Netlink, Route, sysctl};
-use sixgate_io_link::{Proto41, Tun, TunOptions};
+use sixgate_io_link::{PathErrors, Proto41, Tun, TunOptions};
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, isatap};
 
 use super::Machine;
@@ -23,8 +23,8 @@ pub(crate) struct Devices {
     pub(crate) kernel: Vec<Tun>,
     /// The translator's device and the stand-ins of own addresses.
     pub(crate) nat64: Option<(Tun, Aliases)>,
-    /// The ISATAP link's socket.
-    pub(crate) isatap: Option<Proto41>,
+    /// The ISATAP link's socket, and the one for errors about what it sends.
+    pub(crate) isatap: Option<(Proto41, PathErrors)>,
 }
 
 /// Makes the devices and sets up what leads to them.
@@ -53,7 +53,7 @@ pub(crate) fn prepare(
         devices.kernel.push(tun);
         let mut socket = Proto41::bind(v4)?;
         socket.set_mtu(u16::try_from(isatap.mtu).unwrap_or(u16::MAX));
-        devices.isatap = Some(socket);
+        devices.isatap = Some((socket, PathErrors::open(v4)?));
         if config.site.is_none() {
             forward_ipv6(journal)?;
         }
