@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
 
 use crate::server::Method;
 
@@ -59,16 +60,75 @@ pub async fn call(socket: &Path, method: Method, path: &str, body: &Value) -> Re
     match tokio::time::timeout(TIMEOUT, exchange(socket, method, path, body)).await {
         Ok(Ok((status, body))) => understand(status, &body).map_err(|e| match e {
             Misunderstood::Failure { code, message } => CallError::Refused { status, code, message },
-            Misunderstood::NotOurs => lost("what answers there is no sixgate daemon".to_owned()),
+            Misunderstood::NotOurs => lost(NOT_OURS.to_owned()),
         }),
         Ok(Err(why)) => Err(lost(why)),
         Err(_) => Err(lost(format!("it did not answer within {} s", TIMEOUT.as_secs()))),
     }
 }
 
+/// An answer that comes in pieces.
+#[derive(Debug)]
+pub struct Pieces {
+    body: Incoming,
+    connection: JoinHandle<hyper::Result<()>>,
+}
+
+impl Pieces {
+    /// The next piece; `None` at the end, also when the daemon ended.
+    pub async fn next(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let frame = self.body.frame().await?.ok()?;
+            if let Ok(data) = frame.into_data() {
+                return Some(data.to_vec());
+            }
+        }
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+/// Calls the daemon at `socket` for an answer that comes in pieces, however long that takes.
+///
+/// # Errors
+/// [`CallError`].
+pub async fn stream(socket: &Path, method: Method, path: &str, body: &Value) -> Result<Pieces, CallError> {
+    let lost = |why: String| CallError::Unreachable { socket: socket.to_path_buf(), why };
+    let (response, connection) = send(socket, method, path, body).await.map_err(lost)?;
+    let status = response.status().as_u16();
+    if (200..300).contains(&status) {
+        return Ok(Pieces { body: response.into_body(), connection });
+    }
+    let body = response.into_body().collect().await.map_err(|e| lost(cut(e)))?.to_bytes();
+    connection.abort();
+    match understand(status, &body) {
+        Err(Misunderstood::Failure { code, message }) => Err(CallError::Refused { status, code, message }),
+        Ok(_) | Err(Misunderstood::NotOurs) => Err(lost(NOT_OURS.to_owned())),
+    }
+}
+
+const NOT_OURS: &str = "what answers there is no sixgate daemon";
+
+fn cut(error: hyper::Error) -> String {
+    format!("it ended before it answered ({error})")
+}
+
 async fn exchange(socket: &Path, method: Method, path: &str, body: &Value) -> Result<(u16, Bytes), String> {
+    let (response, connection) = send(socket, method, path, body).await?;
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.map_err(cut)?.to_bytes();
+    connection.abort();
+    Ok((status, body))
+}
+
+type Sent = (hyper::Response<Incoming>, JoinHandle<hyper::Result<()>>);
+
+async fn send(socket: &Path, method: Method, path: &str, body: &Value) -> Result<Sent, String> {
     let stream = UnixStream::connect(socket).await.map_err(|e| explain(&e))?;
-    let cut = |e: hyper::Error| format!("it ended before it answered ({e})");
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(cut)?;
     let driver = tokio::spawn(connection);
@@ -81,10 +141,7 @@ async fn exchange(socket: &Path, method: Method, path: &str, body: &Value) -> Re
         .body(Full::new(Bytes::from(text)))
         .map_err(|e| format!("the call cannot be made: {e}"))?;
     let response = sender.send_request(request).await.map_err(cut)?;
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.map_err(cut)?.to_bytes();
-    driver.abort();
-    Ok((status, body))
+    Ok((response, driver))
 }
 
 enum Misunderstood {

@@ -1,6 +1,6 @@
 //! The control socket: HTTP/1.1 with JSON bodies over a Unix socket, for root and the daemon's own user.
 //!
-//! This crate moves documents; it does not know what they say. The daemon gives [`Server::serve`] a [`Handler`], the
+//! This crate moves documents, and now and then a text or a stream; it does not know what they say. The daemon gives [`Server::serve`] a [`Handler`], the
 //! command line uses [`call`].
 //!
 //! ```no_run
@@ -20,9 +20,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod answer;
 mod client;
 mod server;
 mod socket;
 
-pub use client::{CallError, call};
+pub use answer::Answer;
+pub use client::{CallError, Pieces, call, stream};
 pub use server::{Handler, Method, Peer, Request, Response, Server};

@@ -7,15 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
+use crate::answer::Answer;
 use crate::socket::{self, SocketFile};
 
 /// Largest body of a request, in octets.
@@ -103,6 +103,11 @@ impl Response {
 pub trait Handler: Send + Sync + 'static {
     /// Answers one call. Calls of several connections run at the same time.
     fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
+
+    /// Answers one call with whatever it takes; by default with [`Handler::handle`]'s document.
+    fn answer(&self, request: Request) -> impl Future<Output = Answer> + Send {
+        async { Answer::Document(self.handle(request).await) }
+    }
 }
 
 /// A control socket that listens.
@@ -165,7 +170,7 @@ fn admitted(stream: &UnixStream, owner: u32) -> Option<Peer> {
 async fn connection<H: Handler>(stream: UnixStream, peer: Peer, handler: Arc<H>) {
     let service = service_fn(|request| {
         let handler = Arc::clone(&handler);
-        async move { Ok::<_, Infallible>(render(answer(request, peer, &*handler).await)) }
+        async move { Ok::<_, Infallible>(answer(request, peer, &*handler).await.render()) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -177,33 +182,36 @@ async fn connection<H: Handler>(stream: UnixStream, peer: Peer, handler: Arc<H>)
     }
 }
 
-async fn answer<H: Handler>(request: hyper::Request<Incoming>, peer: Peer, handler: &H) -> Response {
+async fn answer<H: Handler>(request: hyper::Request<Incoming>, peer: Peer, handler: &H) -> Answer {
+    match read(request, peer).await {
+        Ok(request) => handler.answer(request).await,
+        Err(failure) => Answer::Document(failure),
+    }
+}
+
+async fn read(request: hyper::Request<Incoming>, peer: Peer) -> Result<Request, Response> {
     let method = match request.method().as_str() {
         "GET" => Method::Get,
         "POST" => Method::Post,
         "DELETE" => Method::Delete,
-        _ => return Response::failure(405, "method", "only GET, POST and DELETE are understood"),
+        _ => return Err(Response::failure(405, "method", "only GET, POST and DELETE are understood")),
     };
     let path = request.uri().path().to_owned();
     let body = match Limited::new(request.into_body(), LARGEST_BODY).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(_) => return Response::failure(413, "body-too-large", "the body is too large or was cut off"),
+        Err(_) => {
+            return Err(Response::failure(413, "body-too-large", "the body is too large or was cut off"));
+        }
     };
     let body = if body.is_empty() {
         Value::Null
     } else {
         match serde_json::from_slice(&body) {
             Ok(value) => value,
-            Err(e) => return Response::failure(400, "body-not-json", &format!("the body is not JSON: {e}")),
+            Err(e) => {
+                return Err(Response::failure(400, "body-not-json", &format!("the body is not JSON: {e}")));
+            }
         }
     };
-    handler.handle(Request { method, path, body, peer }).await
-}
-
-fn render(response: Response) -> hyper::Response<Full<Bytes>> {
-    let mut out = hyper::Response::new(Full::new(Bytes::from(response.body.to_string())));
-    *out.status_mut() =
-        hyper::StatusCode::from_u16(response.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
-    out.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    out
+    Ok(Request { method, path, body, peer })
 }

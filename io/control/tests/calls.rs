@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use sixgate_io_control::{CallError, Handler, Method, Request, Response, Server, call};
+use sixgate_io_control::{Answer, CallError, Handler, Method, Request, Response, Server, call, stream};
 
 struct Echo;
 
@@ -20,6 +20,22 @@ impl Handler for Echo {
             })),
             "/no" => Response::failure(409, "busy", "somebody is at it"),
             path => Response::not_found(path),
+        }
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
+        match request.path.as_str() {
+            "/text" => Answer::Text { content_type: "text/plain", text: "plain\n".to_owned() },
+            "/pieces" => {
+                let (to, pieces) = tokio::sync::mpsc::channel(1);
+                tokio::spawn(async move {
+                    for n in 0..3 {
+                        to.send(vec![n; 100_000]).await.unwrap();
+                    }
+                });
+                Answer::Stream(pieces)
+            }
+            _ => Answer::Document(self.handle(request).await),
         }
     }
 }
@@ -155,4 +171,22 @@ async fn what_is_no_sixgate_daemon_is_unreachable() {
     let error = call(&folder.socket(), Method::Get, "/v1/status", &Value::Null).await.unwrap_err();
     assert!(matches!(error, CallError::Unreachable { .. }), "{error:?}");
     thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_comes_in_pieces_and_a_failure_as_a_failure() {
+    let folder = Folder::new("stream");
+    let served = start(&folder.socket());
+    let mut pieces = stream(&folder.socket(), Method::Get, "/pieces", &Value::Null).await.unwrap();
+    let mut all = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        all.extend(piece);
+    }
+    assert_eq!((all.len(), all[0], all[299_999]), (300_000, 0, 2));
+    let mut text = stream(&folder.socket(), Method::Get, "/text", &Value::Null).await.unwrap();
+    assert_eq!(text.next().await.unwrap(), b"plain\n");
+    assert!(text.next().await.is_none());
+    let refused = stream(&folder.socket(), Method::Get, "/no", &Value::Null).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused { status: 409, .. }), "{refused:?}");
+    served.abort();
 }
