@@ -28,6 +28,7 @@ Usage: sixgate COMMAND ... [--json] [--socket PATH]
   trace     where it would go       sixgate trace helpdesk-01 laptop-01 tcp/22
   doctor    what is broken, and why  sixgate doctor
   explain   what a code means        sixgate explain SG-ISATAP-003
+  capture   packets with verdicts   sixgate capture --seconds 5 -o out.pcapng
   isatap    ISATAP hosts; become one sixgate isatap join da-isatap.corp.example
   nat64     sessions, bindings       sixgate nat64 sessions
   dns64     how a name is answered  sixgate dns64 explain files.corp.example
@@ -65,6 +66,7 @@ enum Command {
     Counters(cmd::counters::Args),
     Trace(cmd::trace::Args),
     Doctor(cmd::doctor::Args),
+    Capture(cmd::capture::Args),
     Explain(cmd::explain::Args),
     Isatap(cmd::isatap::Args),
     Nat64(cmd::nat64::Args),
@@ -109,6 +111,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Trouble> {
         Command::Counters(args) => cmd::counters::run(&args, context),
         Command::Trace(args) => cmd::trace::run(&args, context),
         Command::Doctor(args) => cmd::doctor::run(&args, context),
+        Command::Capture(args) => cmd::capture::run(&args, context),
         Command::Explain(args) => cmd::explain::run(&args, context),
         Command::Isatap(args) => cmd::isatap::run(&args, context),
         Command::Nat64(args) => cmd::nat64::run(&args, context),

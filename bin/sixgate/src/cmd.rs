@@ -1,5 +1,6 @@
 //! The subcommands, one file each: help, arguments, call, printer.
 
+pub(crate) mod capture;
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod counters;

@@ -2,6 +2,7 @@
 
 mod allowed;
 mod api;
+mod capture;
 mod door;
 mod ends;
 mod enrol;

@@ -4,6 +4,7 @@
 
 mod alias;
 mod answers;
+mod capture;
 mod client;
 mod forward;
 mod heard;
@@ -17,6 +18,7 @@ mod ways;
 mod worker;
 
 pub(crate) use alias::Aliases;
+pub(crate) use capture::{Captured, Fate, Meter, Place, Tap, Wanted};
 pub(crate) use heard::Heard;
 pub(crate) use isatap::IsatapLink;
 pub(crate) use nat64::Translator;

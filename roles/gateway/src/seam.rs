@@ -16,7 +16,7 @@ use sixgate_time::{Duration, Instant};
 use sixgate_wire::addr::Ipv6Prefix;
 use tokio::sync::oneshot;
 
-use crate::net::{Heard, KernelWays, Way};
+use crate::net::{Heard, KernelWays, Tap, Way};
 
 /// What control tells the packet plane.
 pub(crate) enum ToNet {
@@ -34,6 +34,8 @@ pub(crate) enum ToNet {
     Remember(Vec<RememberedHost>),
     /// Control refused something; the packet plane keeps all counters.
     Refused { reason: Reason, what: String },
+    /// Somebody captures packets, until the other end is dropped.
+    Capture(Tap),
     /// A question; the answer goes back through the sender.
     Ask(Question),
     /// End in order.
@@ -80,6 +82,8 @@ pub(crate) enum Question {
 /// One connected client.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientView {
+    /// The number of its port, while the session lives.
+    pub(crate) session: u32,
     pub(crate) name: String,
     pub(crate) address: Option<Ipv6Addr>,
     pub(crate) from: SocketAddr,

@@ -14,6 +14,7 @@
 //! | POST [`path::TOKENS`] | [`TokenRequest`] | [`NewToken`] |
 //! | POST [`path::TOKEN_REVOKE`] | [`TokenName`] | [`Revoked`] |
 //! | POST [`path::CLIENT_REMOVE`] | [`TokenName`] | [`Revoked`] |
+//! | POST [`path::CAPTURE`] | [`CaptureRequest`] | [`CaptureLine`]s |
 //! | POST [`path::TRACE`] | [`TraceRequest`] | [`Trace`] |
 //! | POST [`path::FLOWS`] | [`FlowsOf`] | [`Flows`] |
 //! | GET [`path::ISATAP_HOSTS`] | | [`IsatapHosts`] |
@@ -30,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 mod allow;
+mod capture;
 mod counters;
 mod document;
 pub mod enrol;
@@ -46,6 +48,10 @@ mod who;
 pub use allow::{
     AllowList, AllowRequest, AllowedBy, AllowedHosts, AllowedKind, Change, Changed, ChangedHost, DeniedHost,
     HostsRequest,
+};
+pub use capture::{
+    CaptureDirection, CaptureEnd, CaptureInterface, CaptureLine, CapturePacket, CaptureRequest,
+    CaptureVerdict,
 };
 pub use counters::Counters;
 pub use document::{Document, Failure, Fault};

@@ -6,6 +6,8 @@ pub const STATUS: &str = "/v1/status";
 pub const WHO: &str = "/v1/who";
 /// POST: where a connection would go.
 pub const TRACE: &str = "/v1/trace";
+/// POST: packets as they come, one JSON value a line.
+pub const CAPTURE: &str = "/v1/capture";
 /// POST: open flows, all or those of a prefix.
 pub const FLOWS: &str = "/v1/flows";
 /// GET: what `doctor` asks a daemon of itself.

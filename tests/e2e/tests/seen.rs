@@ -144,3 +144,67 @@ fn trace_says_where_a_connection_goes_and_which_line_decides() {
     let flows = host(&world, "10.6.8.20");
     assert_eq!(flows["flows_30d"].as_u64(), Some(0), "{flows}");
 }
+
+/// Every packet of a pcapng file: its octets behind the word of the address family, and its comment.
+fn packets(file: &[u8]) -> Vec<(Vec<u8>, String)> {
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    let half = |at: usize| usize::from(u16::from_le_bytes(file[at..at + 2].try_into().unwrap()));
+    let (mut at, mut all) = (0, Vec::new());
+    while at < file.len() {
+        if word(at) == 6 {
+            let (data, length) = (at + 28, word(at + 20));
+            let comment = data + length.next_multiple_of(4);
+            assert_eq!(half(comment), 1, "a comment comes first");
+            let text = &file[comment + 4..comment + 4 + half(comment + 2)];
+            all.push((file[data + 4..data + length].to_vec(), String::from_utf8_lossy(text).into_owned()));
+        }
+        at += word(at + 4);
+    }
+    all
+}
+
+#[test]
+fn a_capture_holds_inner_and_outer_packets_each_with_its_verdict() {
+    let world = World::up();
+    let file = "/tmp/out.pcapng";
+    world
+        .start(
+            "gateway",
+            "capture",
+            &["sixgate", "capture", "--seconds", "20", "--packets", "6", "--host", "helpdesk-01", "-o", file],
+        )
+        .unwrap();
+    world.until("the file is there", 5, || world.run("gateway", &["test", "-s", file]).unwrap().ok());
+    opens_flows(&world, 1);
+    let laptop = address(&world, "laptop-01", CLIENT_DEVICE).unwrap();
+    // Neither is its own a packet of helpdesk-01, nor is this allowed.
+    world.passes('a');
+    let denied =
+        world.run("helpdesk-01", &["curl", "-sg", "-m", "5", &format!("http://[{laptop}]:3389/")]).unwrap();
+    assert_eq!(denied.code, 7);
+    world.until("six packets are captured", 10, || !world.runs("gateway", "capture"));
+    let said = world.log("gateway", "capture").unwrap();
+    assert!(said.contains("6 packets") && !said.contains("too fast"), "{said}");
+    assert_eq!(world.sh("gateway", &format!("stat -c %a {file}")).trim(), "600");
+    let octets = world.sh("gateway", &format!("od -An -v -tu1 {file}"));
+    let octets: Vec<u8> = octets.split_whitespace().map(|n| n.parse().unwrap()).collect();
+    let seen = packets(&octets);
+    assert_eq!(seen.len(), 6, "{seen:?}");
+    let with = |comment: &str| {
+        seen.iter().find(|(_, c)| c.contains(comment)).unwrap_or_else(|| panic!("{comment}: {seen:?}"))
+    };
+    // In from the host: outer IPv4 with protocol 41, in it the inner packet, and the rule that let it through.
+    let (request, comment) = with("to client laptop-01");
+    assert_eq!((request[0], request[9], &request[12..20]), (0x45, 41, &[10, 6, 8, 20, 10, 6, 0, 1][..]));
+    assert_eq!((request[20] >> 4, request[27], request[60]), (6, 64, 128), "as it came, an echo request");
+    let rule = GATEWAY_CONFIG.lines().count() - 3;
+    assert!(comment.contains(&format!("allowed by rule gateway.toml:{rule}")), "{comment}");
+    let (inner, _) = with("sent to client laptop-01");
+    assert_eq!((&inner[8..], inner[7]), (&request[28..], 63), "the same, one hop on");
+    let (refused, comment) = with("dropped");
+    assert!(comment.contains("policy-denied (110)"), "{comment}");
+    assert_eq!((refused[9], refused[20 + 6]), (41, 6), "a TCP segment in protocol 41");
+    let read = world.sh("gateway", &format!("tcpdump -n -r {file} 2>/dev/null | grep -c 'IP6'"));
+    assert_eq!(read.trim(), "6", "tcpdump reads it");
+    world.is_quiet();
+}

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sixgate_api::{self as api, Document, path};
-use sixgate_io_control::{Handler, Method, Request, Response};
+use sixgate_io_control::{Answer, Handler, Method, Request, Response};
 use sixgate_io_link::clock;
 use sixgate_time::Instant;
 
@@ -20,6 +20,16 @@ use crate::seam::Question;
 pub(crate) struct Api(pub(crate) Arc<Control>);
 
 impl Handler for Api {
+    async fn answer(&self, request: Request) -> Answer {
+        match (request.method, request.path.as_str()) {
+            (Method::Post, path::CAPTURE) => match body(&request) {
+                Ok(wanted) => super::capture::begin(&self.0, wanted).await,
+                Err(response) => Answer::Document(response),
+            },
+            _ => Answer::Document(self.handle(request).await),
+        }
+    }
+
     async fn handle(&self, request: Request) -> Response {
         match (request.method, request.path.as_str()) {
             (Method::Get, path::STATUS) => document(self.0.status().await),

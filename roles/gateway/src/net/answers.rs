@@ -14,7 +14,7 @@ impl Worker {
                 let _ = to.send(Box::new(self.tally.counters().clone()));
             }
             Question::Clients(to) => {
-                let _ = to.send(self.clients.iter().map(super::client::Client::view).collect());
+                let _ = to.send(self.clients.numbered().map(|(n, client)| client.view(n)).collect());
             }
             Question::IsatapHosts(to) => {
                 let hosts = self.isatap.as_ref().map(|link| link.router.hosts());

@@ -61,8 +61,9 @@ impl Client {
         self.stream.flush()
     }
 
-    pub(crate) fn view(&self) -> ClientView {
+    pub(crate) fn view(&self, session: u32) -> ClientView {
         ClientView {
+            session,
             name: self.name.clone(),
             address: self.session.addresses().next(),
             from: self.from,
@@ -157,6 +158,11 @@ impl Clients {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.by_name.len()
+    }
+
+    /// With their numbers.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, &Client)> {
+        (0..).zip(&self.slots).filter_map(|(n, slot)| Some((n, slot.client.as_deref()?)))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {

@@ -7,6 +7,7 @@ use sixgate_wire::Packet;
 use sixgate_wire::ipv6::Ipv6;
 use sixgate_wire::refusal::Refusal;
 
+use super::capture::{Fate, own_outer};
 use super::nat64::is_v4;
 use super::port::Way;
 use super::worker::Worker;
@@ -18,6 +19,9 @@ impl Worker {
         let verdict = self.fabric.forward(self.now, from.id(), packet);
         if from == Way::Isatap && self.fabric.flows_opened() != opened {
             self.note_flow(packet);
+        }
+        if self.captures.is_on() {
+            self.captures.judged(&self.fabric, from, packet, &verdict);
         }
         match verdict {
             Verdict::Send(port) => self.send(from, Way::of(port), packet),
@@ -56,6 +60,9 @@ impl Worker {
 
     fn send_kernel(&mut self, packet: &Packet) {
         let Some(tun) = self.kernel.first_mut() else { return };
+        if self.captures.is_on() {
+            self.captures.at_port(Way::Kernel, packet, Fate::Sent);
+        }
         if let Err(e) = tun.send(packet) {
             self.tally.count(self.now, sixgate_reason::QUEUE_FULL, format_args!("the kernel's device: {e}"));
         }
@@ -63,12 +70,20 @@ impl Worker {
 
     fn send_client(&mut self, n: u32, packet: &Packet) {
         if self.clients.is_busy(n) {
+            if self.captures.is_on() {
+                self.captures.at_port(Way::Client(n), packet, Fate::Sent);
+            }
             self.defer(packet);
             return;
         }
         let Some(client) = self.clients.get_mut(n) else { return };
-        if let Err(reason) = client.queue(packet) {
+        let queued = client.queue(packet);
+        if let Err(reason) = queued {
             self.tally.count(self.now, reason, format_args!("client {}", client.name));
+        }
+        if self.captures.is_on() {
+            let fate = queued.map_or_else(Fate::Dropped, |()| Fate::Sent);
+            self.captures.at_port(Way::Client(n), packet, fate);
         }
         self.clients.mark(n);
     }
@@ -91,8 +106,17 @@ impl Worker {
     /// Encapsulates a packet in protocol 41; a refusal goes back by `from`, if the packet came from somewhere.
     fn encapsulate(&mut self, from: Option<Way>, packet: &Packet) {
         let Some(link) = &mut self.isatap else { return };
-        match link.send(self.now, packet) {
-            Ok(()) => {}
+        let sent = link.send(self.now, packet);
+        if let (true, Err(refused)) = (self.captures.is_on(), &sent) {
+            self.captures.at_port(Way::Isatap, packet, Fate::Dropped(refused.reason));
+        }
+        match sent {
+            Ok(to) => {
+                if self.captures.is_on() {
+                    let outer = own_outer(link.router.address(), to);
+                    self.captures.at_isatap(outer, packet, Fate::Sent);
+                }
+            }
             Err(refused) => match from {
                 Some(from) => self.refuse(from, refused.reason, refused.refusal, packet),
                 None => self.tally.count(self.now, refused.reason, format_args!("{packet:?}")),
@@ -110,18 +134,37 @@ impl Worker {
     /// IPv6 to the translator, IPv4 out of it.
     pub(super) fn translate_out(&mut self, packet: &mut Packet) {
         let Some(nat64) = &mut self.nat64 else { return };
+        if self.captures.is_on() {
+            self.captures.before_translation(packet);
+        }
         match nat64.engine.outbound(self.now, packet, &*nat64.ways) {
             Translation::Translated => self.translated(packet),
             Translation::Consumed => {}
-            Translation::Drop(reason) => self.tally.count(self.now, reason, format_args!("{packet:?}")),
+            Translation::Drop(reason) => {
+                self.tally.count(self.now, reason, format_args!("{packet:?}"));
+                if self.captures.is_on() {
+                    self.captures.at_port(Way::Nat64, packet, Fate::Dropped(reason));
+                }
+            }
         }
         self.drain_translator();
+        self.captures.translation_is_over();
     }
 
     /// IPv4 to the translator, IPv6 out of it.
     pub(super) fn translate_in(&mut self, packet: &mut Packet) {
         let Some(nat64) = &mut self.nat64 else { return };
-        match nat64.engine.inbound(self.now, packet, &*nat64.ways) {
+        let came = self.captures.is_on().then(|| packet.clone());
+        let verdict = nat64.engine.inbound(self.now, packet, &*nat64.ways);
+        if let Some(came) = came {
+            let (became, fate) = match &verdict {
+                Translation::Translated => (Some(&*packet), Fate::Passed { to: Way::Nat64, grounds: None }),
+                Translation::Consumed => (None, Fate::Consumed),
+                Translation::Drop(reason) => (None, Fate::Dropped(*reason)),
+            };
+            self.captures.translated_in(&came, became, fate);
+        }
+        match verdict {
             Translation::Translated => self.translated(packet),
             Translation::Consumed => {}
             Translation::Drop(reason) => self.tally.count(self.now, reason, format_args!("{packet:?}")),
@@ -150,7 +193,12 @@ impl Worker {
     fn translated(&mut self, packet: &mut Packet) {
         if !is_v4(packet) && self.has_fabric {
             self.forward(Way::Nat64, packet);
-        } else if let Some(nat64) = &mut self.nat64
+            return;
+        }
+        if self.captures.is_on() {
+            self.captures.after_translation(packet);
+        }
+        if let Some(nat64) = &mut self.nat64
             && let Err(e) = nat64.write(packet)
         {
             self.tally.count(
@@ -174,6 +222,9 @@ impl Worker {
         if self.fabric.route(src).is_some_and(|port| Way::of(port) != Way::Kernel) {
             let reason = sixgate_reason::FABRIC_SOURCE_FOREIGN;
             self.tally.count(self.now, reason, format_args!("{packet:?} from the kernel"));
+            if self.captures.is_on() {
+                self.captures.at_port(Way::Kernel, packet, Fate::Dropped(reason));
+            }
             return;
         }
         self.forward(Way::Kernel, packet);

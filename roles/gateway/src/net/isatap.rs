@@ -12,6 +12,7 @@ use sixgate_wire::addr::isatap;
 use sixgate_wire::ipv6::Ipv6;
 use sixgate_wire::{Packet, ecn};
 
+use super::capture::{Captures, Fate, own_outer};
 use super::heard::Hearing;
 use super::port::Way;
 use super::worker::{BATCH, Worker};
@@ -41,10 +42,10 @@ impl IsatapLink {
         Ok(n)
     }
 
-    /// Queues a packet for the host or router that it is for.
-    pub(crate) fn send(&mut self, now: Instant, packet: &Packet) -> Result<(), Refused> {
+    /// Queues a packet for the host or router that it is for, which is given.
+    pub(crate) fn send(&mut self, now: Instant, packet: &Packet) -> Result<Ipv4Addr, Refused> {
         let to = self.router.encapsulate(now, packet)?;
-        self.queue(to, packet)
+        self.queue(to, packet).map(|()| to)
     }
 
     fn queue(&mut self, to: Ipv4Addr, packet: &Packet) -> Result<(), Refused> {
@@ -52,8 +53,11 @@ impl IsatapLink {
     }
 
     /// Queues what the router itself has to say.
-    pub(crate) fn queue_own(&mut self, scratch: &mut Packet) {
+    pub(crate) fn queue_own(&mut self, scratch: &mut Packet, captures: &mut Captures) {
         while let Some(to) = self.router.poll_output(scratch) {
+            if captures.is_on() {
+                captures.at_isatap(own_outer(self.router.address(), to), scratch, Fate::Sent);
+            }
             // Neighbour discovery is never a super-packet, so its metadata always fits.
             let _ = self.queue(to, scratch);
         }
@@ -124,7 +128,23 @@ impl Worker {
         let Some(mut coalescer) = self.coalescer.take() else { return Ok(()) };
         for (packet, outer) in arrivals.packets[..n].iter_mut().zip(&arrivals.outer) {
             let Some(link) = &mut self.isatap else { break };
-            match link.router.decapsulate(self.now, outer.src, outer.dst, packet) {
+            let inbound = link.router.decapsulate(self.now, outer.src, outer.dst, packet);
+            if self.captures.is_on() {
+                let fate = match inbound {
+                    // With the fabric's verdict and one by one: merged, they have no outer headers any more.
+                    Inbound::Forward if ecn::leave(packet.bytes_mut(), outer.tos) => {
+                        self.captures.set_outer(Some(*outer));
+                        self.forward(Way::Isatap, packet);
+                        self.captures.set_outer(None);
+                        continue;
+                    }
+                    Inbound::Forward => Fate::Dropped(ISATAP_CONGESTION_LOST),
+                    Inbound::Consumed => Fate::Consumed,
+                    Inbound::Drop(reason) => Fate::Dropped(reason),
+                };
+                self.captures.at_isatap(*outer, packet, fate);
+            }
+            match inbound {
                 Inbound::Forward if !ecn::leave(packet.bytes_mut(), outer.tos) => {
                     let from = outer.src;
                     self.tally.count(

@@ -3,7 +3,7 @@
 use sixgate_fabric::PortId;
 
 /// A way into and out of the fabric.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Way {
     /// The TUN devices that lead into the kernel's own IPv6.
     Kernel,

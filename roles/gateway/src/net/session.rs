@@ -12,6 +12,7 @@ use sixgate_iphttps::session::{Event, Session};
 use sixgate_reason::Reason;
 use sixgate_wire::Packet;
 
+use super::capture::Fate;
 use super::client::Client;
 use super::port::Way;
 use super::worker::{Worker, token};
@@ -126,6 +127,9 @@ impl Worker {
             Inbound::Consumed => {}
             Inbound::Drop(reason) => {
                 self.tally.count(self.now, reason, format_args!("{packet:?} from client {name}"));
+                if self.captures.is_on() {
+                    self.captures.at_port(Way::Client(n), packet, Fate::Dropped(reason));
+                }
             }
         }
         while let Some(event) = session.poll_event() {

@@ -63,7 +63,7 @@ impl Worker {
     fn flush_isatap(&mut self) {
         let Some(link) = &mut self.isatap else { return };
         if let Some(mut scratch) = self.pool.take() {
-            link.queue_own(&mut scratch);
+            link.queue_own(&mut scratch, &mut self.captures);
             self.pool.give(scratch);
         }
         while let Some(event) = link.router.poll_event() {

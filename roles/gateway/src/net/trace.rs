@@ -61,7 +61,7 @@ impl Worker {
 
     fn client_view(&self, way: Way) -> Option<(u32, ClientView)> {
         match way {
-            Way::Client(n) => Some((n, self.clients.get(n)?.view())),
+            Way::Client(n) => Some((n, self.clients.get(n)?.view(n))),
             Way::Kernel | Way::Nat64 | Way::Isatap => None,
         }
     }

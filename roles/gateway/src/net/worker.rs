@@ -11,6 +11,7 @@ use sixgate_wire::Packet;
 use sixgate_wire::offload::Coalescer;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::capture::Captures;
 use super::client::Clients;
 use super::isatap::{Arrivals, IsatapLink};
 use super::nat64::{Translator, is_v4};
@@ -60,6 +61,7 @@ pub(crate) struct Worker {
     pub(super) clients: Clients,
     pub(super) client_port: Option<Port>,
     pub(super) tally: Tally,
+    pub(super) captures: Captures,
     pub(super) pool: BufferPool,
     pub(super) poller: Poller,
     /// Packets for the session that is being worked on.
@@ -103,6 +105,7 @@ impl Worker {
             clients: Clients::default(),
             client_port: parts.client_port,
             tally: Tally::new(),
+            captures: Captures::default(),
             pool: BufferPool::new(BUFFERS, Packet::LARGEST),
             poller,
             deferred: Vec::with_capacity(BATCH),
@@ -231,6 +234,7 @@ impl Worker {
                     }
                 }
                 Ok(ToNet::Refused { reason, what }) => self.tally.count(self.now, reason, what),
+                Ok(ToNet::Capture(tap)) => self.captures.add(tap),
                 Ok(ToNet::Ask(question)) => self.answer(question),
             }
         }

@@ -1,0 +1,252 @@
+//! `sixgate capture`
+
+mod pcapng;
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64;
+use serde_json::json;
+use sixgate_api::{
+    CaptureDirection, CaptureEnd, CaptureLine, CapturePacket, CaptureRequest, Timestamp, path,
+};
+use sixgate_io_control::{Method, Pieces, stream};
+use sixgate_wire::Packet;
+
+use crate::cli::Context;
+use crate::exit::{Exit, Trouble};
+use crate::print::{Out, complain};
+
+/// Packets that cross the gateway, each with what became of it: text, or a file for Wireshark
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  sixgate capture --client laptop-01
+  sixgate capture --seconds 5 -o out.pcapng
+  sixgate capture --host helpdesk-01 -o - | tcpdump -r - -n
+
+Inner and outer packets; the comment of each has the verdict, its reason and the policy rule.")]
+pub(crate) struct Args {
+    /// End after so many seconds
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+    /// End after so many packets
+    #[arg(long, value_name = "N")]
+    packets: Option<u64>,
+    /// Write pcapng to this file; - is standard output. Without it, lines of text
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Only packets from or to this host: name or address
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// Only packets from or to this client
+    #[arg(long, value_name = "CLIENT")]
+    client: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
+    if context.out.json && args.output.as_deref().is_none_or(|file| file == Path::new("-")) {
+        return Err(Trouble::usage("--json is the summary of a file: give one with -o FILE"));
+    }
+    let request = CaptureRequest {
+        host: args.host.clone(),
+        client: args.client.clone(),
+        packets: args.packets,
+        seconds: args.seconds,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Trouble::failed("system", format!("no runtime: {e}")))?;
+    let end = runtime.block_on(async {
+        let pieces = stream(&context.socket, Method::Post, path::CAPTURE, &json!(request)).await?;
+        // After the gateway has agreed: a refusal leaves no file.
+        let mut sink = Sink::open(args.output.as_deref(), &context.out)?;
+        let end = copy(pieces, &mut sink).await?;
+        sink.close(&end)?;
+        Ok::<_, Trouble>(end)
+    })?;
+    summary(args, context, &end);
+    Ok(Exit::Good)
+}
+
+/// Writes everything down until the end, or until the user has seen enough.
+async fn copy(mut pieces: Pieces, sink: &mut Sink) -> Result<CaptureEnd, Trouble> {
+    let mut rest = Vec::new();
+    let mut seen = CaptureEnd::default();
+    loop {
+        let piece = tokio::select! {
+            piece = pieces.next() => piece,
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        let Some(piece) = piece else { return Ok(seen) };
+        rest.extend(piece);
+        let whole = rest.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        for line in rest[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+            match understood(line)? {
+                CaptureLine::Interface(interface) => {
+                    sink.interface(&interface.name, &interface.description)?;
+                }
+                CaptureLine::Packet(packet) => {
+                    seen.packets += 1;
+                    sink.packet(&packet)?;
+                }
+                CaptureLine::End(end) => return Ok(end),
+            }
+        }
+        rest.drain(..whole);
+        sink.flush()?;
+    }
+}
+
+fn understood(line: &[u8]) -> Result<CaptureLine, Trouble> {
+    serde_json::from_slice(line).map_err(|e| {
+        Trouble::failed(
+            "answer",
+            format!("the daemon's answer is not understood ({e}); is it of another version?"),
+        )
+    })
+}
+
+fn summary(args: &Args, context: &Context, end: &CaptureEnd) {
+    let Some(file) = &args.output else {
+        complain(&lost(end));
+        return;
+    };
+    if context.out.json {
+        context.out.document(&json!({"schema": 1, "file": file, "packets": end.packets, "lost": end.lost}));
+        return;
+    }
+    let text = format!("wrote {}: {}", file.display(), lost(end));
+    if file == Path::new("-") { complain(&text) } else { context.out.text(&format!("{text}\n")) }
+}
+
+fn lost(end: &CaptureEnd) -> String {
+    match end.lost {
+        0 => format!("{} packets", end.packets),
+        n => format!("{} packets, and {n} that came too fast to be captured", end.packets),
+    }
+}
+
+/// Where packets go.
+enum Sink {
+    Text(Out, Vec<String>),
+    File { writer: pcapng::Writer<Box<dyn Write>>, last: u64, interfaces: u32 },
+}
+
+impl Sink {
+    fn open(output: Option<&Path>, out: &Out) -> Result<Self, Trouble> {
+        let to: Box<dyn Write> = match output {
+            None => return Ok(Self::Text(*out, Vec::new())),
+            Some(path) if path == Path::new("-") => Box::new(BufWriter::new(io::stdout())),
+            Some(path) => Box::new(BufWriter::new(create(path)?)),
+        };
+        let application = concat!("sixgate ", env!("CARGO_PKG_VERSION"));
+        let writer = pcapng::Writer::new(to, application).map_err(cannot_write)?;
+        let mut sink = Self::File { writer, last: 0, interfaces: 0 };
+        // Whoever waits for the file sees that the capture has begun.
+        sink.flush()?;
+        Ok(sink)
+    }
+
+    fn interface(&mut self, name: &str, description: &str) -> Result<(), Trouble> {
+        match self {
+            Self::Text(_, names) => {
+                names.push(name.to_owned());
+                Ok(())
+            }
+            Self::File { writer, interfaces, .. } => {
+                *interfaces += 1;
+                writer.interface(name, description).map_err(cannot_write)
+            }
+        }
+    }
+
+    fn packet(&mut self, packet: &CapturePacket) -> Result<(), Trouble> {
+        let bytes = BASE64
+            .decode(packet.data.as_bytes())
+            .map_err(|e| Trouble::failed("answer", format!("a packet is not understood: {e}")))?;
+        match self {
+            Self::Text(out, names) => {
+                let name = names.get(packet.interface as usize).map_or("?", String::as_str);
+                out.text(&text(packet, name, &bytes));
+                Ok(())
+            }
+            Self::File { writer, last, .. } => {
+                *last = packet.at;
+                let direction = match packet.direction {
+                    CaptureDirection::In => pcapng::Direction::In,
+                    CaptureDirection::Out => pcapng::Direction::Out,
+                };
+                let packet = pcapng::Packet {
+                    interface: packet.interface,
+                    at: packet.at,
+                    direction,
+                    bytes: &bytes,
+                    comment: &packet.comment,
+                };
+                writer.packet(&packet).map_err(cannot_write)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Trouble> {
+        match self {
+            Self::Text(..) => Ok(()),
+            Self::File { writer, .. } => writer.flush().map_err(cannot_write),
+        }
+    }
+
+    fn close(&mut self, end: &CaptureEnd) -> Result<(), Trouble> {
+        if let Self::File { writer, last, interfaces } = self
+            && *interfaces > 0
+        {
+            writer.lost(0, *last, end.lost).map_err(cannot_write)?;
+        }
+        self.flush()
+    }
+}
+
+/// Packets are secrets of whoever sent them: nobody else reads the file.
+fn create(path: &Path) -> Result<File, Trouble> {
+    let fail = |e: io::Error| Trouble::failed("file", format!("{} cannot be written: {e}", path.display()));
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(fail)?;
+    if file.metadata().map_err(fail)?.is_file() {
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(fail)?;
+    }
+    Ok(file)
+}
+
+fn cannot_write(error: io::Error) -> Trouble {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        // `sixgate capture -o - | tcpdump -c 5 -r -`: the reader has what it wanted.
+        std::process::exit(0);
+    }
+    Trouble::failed("file", format!("the capture cannot be written: {error}"))
+}
+
+/// `13:04:05.123456 isatap in  10.6.8.20 > 10.6.0.1 fd00::1 > ... TCP ...; comment`
+fn text(packet: &CapturePacket, interface: &str, bytes: &[u8]) -> String {
+    let at = i64::try_from(packet.at / 1000).ok().and_then(|us| Timestamp::from_microsecond(us).ok());
+    let at = at.map_or_else(String::new, |at| at.strftime("%H:%M:%S.%6f").to_string());
+    let direction = match packet.direction {
+        CaptureDirection::In => "in ",
+        CaptureDirection::Out => "out",
+    };
+    let (outer, inner) = apart(bytes);
+    format!("{at} {interface} {direction} {outer}{:?} · {}\n", Packet::from_slice(inner), packet.comment)
+}
+
+/// The ends of the outer packet of protocol 41 and what is in it; else the packet itself.
+fn apart(bytes: &[u8]) -> (String, &[u8]) {
+    match bytes {
+        [0x45, ..] if bytes.len() > 20 && bytes[9] == 41 => {
+            let v4 = |at: usize| Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
+            (format!("{} > {}: ", v4(12), v4(16)), &bytes[20..])
+        }
+        _ => (String::new(), bytes),
+    }
+}
