@@ -4,11 +4,13 @@
 //! must not, or did not carry what it must.
 
 mod apart;
+mod broken;
 mod cable;
 mod inbound;
 mod manage_out;
 mod report;
 mod seen;
+mod targeted;
 mod traffic;
 
 use std::io::Write;
@@ -23,7 +25,7 @@ pub use traffic::{Fetched, Traffic, fetch, marker};
 
 /// One step: its letter, what it shows, and the work.
 pub struct Shown {
-    /// `0` for the taps' own proof, then `a` to `f`.
+    /// `0` for the taps' own proof, then `a` to `h`.
     pub letter: char,
     /// What is shown when it passes.
     pub title: &'static str,
@@ -60,6 +62,12 @@ pub const STEPS: &[Shown] = &[
         title: "laptop-01's cable is pulled for 10 s, and everything comes back",
         work: cable::pulled,
     },
+    Shown {
+        letter: 'g',
+        title: "ISATAP is taken from one workstation and given back",
+        work: targeted::named_hosts_only,
+    },
+    Shown { letter: 'h', title: "something is broken, and the doctor says what", work: broken::diagnosed },
 ];
 
 /// Runs every step; did all of them pass?
