@@ -137,7 +137,8 @@ impl Dns64 {
         }
         // Transfers need a signature, and a question without RD may be answered from a cache only, which is not here.
         if !query.head.recursion || matches!(query.rtype, Rtype::AXFR | Rtype::IXFR) {
-            return answer(&Body::error(OptRcode::REFUSED), Kind::Invalid, None);
+            let body = Body::error(OptRcode::REFUSED);
+            return answer(&body, Kind::Invalid, Some(reason::DNS_NOT_SERVED));
         }
         let (rtype, class, head) = (query.rtype, query.class, query.head);
         let origin = Origin { config: Arc::clone(&self.config), query, asker, limit, now };
