@@ -67,7 +67,8 @@ fn value(counters: &BTreeMap<String, u64>, reason: &str) -> u64 {
     counters.get(reason).copied().unwrap_or(0)
 }
 
-fn read(lab: &Lab, node: &str) -> BTreeMap<String, u64> {
+/// Everything that a daemon has counted.
+pub(crate) fn read(lab: &Lab, node: &str) -> BTreeMap<String, u64> {
     let done = lab.run(node, &["sixgate", "counters", "--json"]).expect("the node is there");
     assert!(done.ok(), "{node}: sixgate counters ended with {}: {}", done.code, done.said());
     let document: serde_json::Value =

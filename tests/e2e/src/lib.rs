@@ -3,7 +3,8 @@
 //! Each test builds a lab of its own (`sixgate lab up --name e2e-N`), disturbs it, and takes it down. They need root and run one
 //! at a time. The binary is `SIXGATE_BIN`, else the one beside the tests (`cargo build -p sixgate`).
 //!
-//! Map: [`world`] a lab for one test; [`counters`] reasons before and after; [`packets`] what an attacker sends, [`noise`] by kinds, [`flood`] in numbers;
+//! Map: [`world`] a lab for one test; [`watched`] what a daemon counts and logs; [`counters`] reasons before and after;
+//! [`packets`] what an attacker sends, [`noise`] by kinds, [`flood`] in numbers;
 //! [`raw`] sockets inside a machine, past its kernel; [`random`] bytes that can be had again;
 //! [`served`] an ISATAP host beside its router, [`directory`] real LDAP servers for it;
 //! [`plain`] three namespaces in a row, for functions that run alone; [`tls`] how an attacker speaks TLS; [`dump`] all that a daemon
@@ -20,8 +21,10 @@ pub mod random;
 pub mod raw;
 pub mod served;
 pub mod tls;
+pub mod watched;
 pub mod world;
 
 pub use counters::Counters;
 pub use random::Random;
+pub use watched::Watched;
 pub use world::World;

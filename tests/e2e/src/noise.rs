@@ -1,7 +1,7 @@
 //! Packets that nobody should send, by kinds, and what a daemon makes of them: each is counted once, under a reason of its kind.
 
 use crate::Random;
-use crate::plain::{Counts, Daemon};
+use crate::watched::{Counts, Watched};
 
 /// Packets of each kind.
 pub const MANY: usize = 60;
@@ -35,16 +35,27 @@ impl Noise {
         &mut self,
         name: &'static str,
         reasons: &'static [&'static str],
+        make: impl FnMut(&mut Random) -> Vec<u8>,
+    ) {
+        self.few(MANY, name, reasons, make);
+    }
+
+    /// Adds so many packets of a kind.
+    pub fn few(
+        &mut self,
+        many: usize,
+        name: &'static str,
+        reasons: &'static [&'static str],
         mut make: impl FnMut(&mut Random) -> Vec<u8>,
     ) {
-        let packets = (0..MANY).map(|_| make(&mut self.chance)).collect();
+        let packets = (0..many).map(|_| make(&mut self.chance)).collect();
         self.kinds.push(Kind { name, reasons, packets });
     }
 
     /// Sends all of them, kind by kind. The daemon counts each packet once, under a reason of its kind, logs each reason once, and
     /// lives. Gives what was counted.
     #[track_caller]
-    pub fn is_counted(&self, daemon: &mut Daemon, mut send: impl FnMut(&Kind, &[u8])) -> Counts {
+    pub fn is_counted(&self, daemon: &mut impl Watched, mut send: impl FnMut(&Kind, &[u8])) -> Counts {
         let begin = daemon.counters();
         for kind in &self.kinds {
             let before = daemon.counters();

@@ -5,12 +5,12 @@
 //!   l0       m0    m1       r0
 //! ```
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::watched::{Counts, Watched};
 use crate::world::binary;
 
 /// Namespaces, until this is dropped.
@@ -166,9 +166,6 @@ pub struct Daemon {
     socket: PathBuf,
 }
 
-/// What was counted, by reason.
-pub type Counts = BTreeMap<String, u64>;
-
 impl Daemon {
     /// Runs `sixgate COMMAND --json` against this daemon and gives the document.
     #[must_use]
@@ -178,46 +175,6 @@ impl Daemon {
         let done = done.expect("the binary runs");
         serde_json::from_slice(&done.stdout)
             .unwrap_or_else(|e| panic!("{command:?}: {e}: {}", said(&done).text))
-    }
-
-    /// Everything that it has counted.
-    #[must_use]
-    pub fn counters(&self) -> Counts {
-        let document = self.ask(&["counters"]);
-        let counters = document["counters"].as_object().expect("it has .counters");
-        counters.iter().map(|(reason, count)| (reason.clone(), count.as_u64().expect("a number"))).collect()
-    }
-
-    /// What was counted since `before`, once it is `many` in all and stays so: neither fewer nor more.
-    #[track_caller]
-    pub fn counted(&self, before: &Counts, many: u64) -> Counts {
-        let rise = || -> Counts {
-            let risen = self.counters().into_iter().map(|(reason, count)| {
-                let rise = count - before.get(&reason).copied().unwrap_or(0);
-                (reason, rise)
-            });
-            risen.filter(|(_, rise)| *rise > 0).collect()
-        };
-        wait(Duration::from_secs(10), || rise().values().sum::<u64>() >= many);
-        std::thread::sleep(Duration::from_millis(200));
-        let rise = rise();
-        assert_eq!(rise.values().sum::<u64>(), many, "{rise:?}");
-        rise
-    }
-
-    /// The log has one line for each of these reasons, not one a packet.
-    #[track_caller]
-    pub fn said_once(&self, reasons: &Counts) {
-        let log = std::fs::read_to_string(&self.log).expect("it has a log");
-        for (reason, count) in reasons {
-            let lines = log.lines().filter(|line| line.contains(&format!("code=\"{reason}\""))).count();
-            assert_eq!(lines, 1, "{reason} was counted {count} times: {log}");
-        }
-    }
-
-    /// It still runs.
-    pub fn lives(&mut self) -> bool {
-        self.child.try_wait().is_ok_and(|ended| ended.is_none())
     }
 
     /// SIGHUP; answers when the file is in force.
@@ -242,6 +199,22 @@ impl Daemon {
     pub fn stop(mut self) -> bool {
         outside(&["kill", "-TERM", &self.child.id().to_string()]);
         self.child.wait().is_ok_and(|status| status.success())
+    }
+}
+
+impl Watched for Daemon {
+    fn counters(&self) -> Counts {
+        let document = self.ask(&["counters"]);
+        let counters = document["counters"].as_object().expect("it has .counters");
+        counters.iter().map(|(reason, count)| (reason.clone(), count.as_u64().expect("a number"))).collect()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("it has a log")
+    }
+
+    fn lives(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
     }
 }
 

@@ -1,5 +1,8 @@
 //! An attacker's TLS: `openssl s_client` on a laptop, with whatever certificate and bytes.
 
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
 use sixgate_lab::product::CLIENT_FILE;
 use sixgate_lab::{Lab, Output};
 
@@ -49,4 +52,79 @@ pub fn tunnel(lab: &Lab, node: &str, files: &Files, packets: &[Vec<u8>]) -> Outp
         files.ca, files.cert, files.key
     );
     lab.run(node, &["sh", "-c", &script]).expect("the node is there")
+}
+
+const DOOR: &str = "da.example.com:443";
+
+fn client(
+    lab: &Lab,
+    node: &str,
+    files: &Files,
+    with_certificate: bool,
+    door: &str,
+    seconds: &str,
+) -> Command {
+    let mut command = lab.command(node, "timeout").expect("the node is there");
+    command.args([seconds, "openssl", "s_client", "-quiet", "-nocommands"]);
+    command.args(["-connect", door, "-servername", "da.example.com", "-CAfile", &files.ca]);
+    if with_certificate {
+        command.args(["-cert", &files.cert, "-key", &files.key]);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
+
+/// Connects from `node`, with its certificate or without one, and says these bytes; what was answered until the gateway hung up,
+/// or until a moment later.
+#[must_use]
+pub fn say(lab: &Lab, node: &str, files: &Files, with_certificate: bool, bytes: &[u8]) -> String {
+    let mut child = client(lab, node, files, with_certificate, DOOR, "0.7").spawn().expect("openssl starts");
+    // Refused in the middle is refused.
+    let _ = child.stdin.take().expect("a pipe").write_all(bytes);
+    let said = child.wait_with_output().expect("it ends");
+    String::from_utf8_lossy(&said.stdout).into_owned()
+}
+
+/// The tunnel of an enrolled client whose packets the test writes.
+pub struct Tunnel {
+    child: Child,
+    input: ChildStdin,
+    _output: ChildStdout,
+}
+
+impl Tunnel {
+    /// Opens it with the certificate of `node`.
+    ///
+    /// # Panics
+    /// The gateway refuses it.
+    #[must_use]
+    pub fn open(lab: &Lab, node: &str, files: &Files) -> Self {
+        Self::through(lab, node, files, DOOR)
+    }
+
+    /// As [`Tunnel::open`], by way of somebody in the middle who listens at `door`.
+    #[must_use]
+    pub fn through(lab: &Lab, node: &str, files: &Files, door: &str) -> Self {
+        let mut command = client(lab, node, files, true, door, "60");
+        let mut child = command.arg("-no_ign_eof").spawn().expect("openssl starts");
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(TUNNEL.replace("\\r\\n", "\r\n").as_bytes()).expect("openssl takes it");
+        let mut output = child.stdout.take().expect("a pipe");
+        let mut answer = [0; 15];
+        output.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200 OK", "{}", String::from_utf8_lossy(&answer));
+        Self { child, input, _output: output }
+    }
+
+    /// Sends bytes.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.input.write_all(bytes).expect("openssl takes it");
+    }
+
+    /// Ends the connection in order.
+    pub fn hang_up(self) {
+        let Self { mut child, input, _output } = self;
+        drop(input);
+        child.wait().expect("it ends");
+    }
 }

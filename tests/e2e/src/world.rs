@@ -10,6 +10,8 @@ use std::time::Duration;
 use sixgate_lab::product::{GATEWAY_CONFIG, GATEWAY_FILE, SERVICE};
 use sixgate_lab::{Lab, demo, product, wait_for};
 
+use crate::watched::{Counts, Watched};
+
 /// One lab at a time: each is eleven machines.
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -113,6 +115,12 @@ impl World {
         clients.iter().filter_map(|client| client["name"].as_str().map(str::to_owned)).collect()
     }
 
+    /// Name of a node's network namespace.
+    #[must_use]
+    pub fn namespace(&self, node: &str) -> String {
+        format!("sg-{}-{node}", self.lab.name())
+    }
+
     /// Runs a script in a node that must end with 0.
     pub fn sh(&self, node: &str, script: &str) -> String {
         self.lab.sh(node, script).unwrap_or_else(|error| panic!("{error}"))
@@ -146,6 +154,21 @@ impl World {
     /// Waits until `done`.
     pub fn until(&self, what: &str, seconds: u64, done: impl FnMut() -> bool) {
         assert!(wait_for(Duration::from_secs(seconds), done).is_some(), "not within {seconds} s: {what}");
+    }
+}
+
+/// The gateway.
+impl Watched for World {
+    fn counters(&self) -> Counts {
+        crate::counters::read(&self.lab, "gateway")
+    }
+
+    fn log(&self) -> String {
+        self.lab.log("gateway", SERVICE).expect("the gateway is there")
+    }
+
+    fn lives(&mut self) -> bool {
+        self.lab.runs("gateway", SERVICE)
     }
 }
 

@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use sixgate_e2e::Random;
 use sixgate_e2e::noise::Noise;
 use sixgate_e2e::plain::{Daemon, Row};
 use sixgate_e2e::raw::{Wire, inside};
+use sixgate_e2e::{Random, Watched};
 
 const SERVER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x53);
 const PORT: u16 = 53;
