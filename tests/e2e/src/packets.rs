@@ -7,28 +7,49 @@ use sixgate_lab::{Lab, Output};
 /// An IPv6 packet with a UDP datagram.
 #[must_use]
 pub fn udp(source: Ipv6Addr, destination: Ipv6Addr, port: u16, payload: &[u8]) -> Vec<u8> {
+    datagram((source, 40_000), (destination, port), payload)
+}
+
+/// As [`udp`], from any port.
+#[must_use]
+pub fn datagram(from: (Ipv6Addr, u16), to: (Ipv6Addr, u16), payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(8 + payload.len()).expect("a short payload");
     let mut datagram = Vec::new();
-    datagram.extend_from_slice(&40_000_u16.to_be_bytes());
-    datagram.extend_from_slice(&port.to_be_bytes());
+    datagram.extend_from_slice(&from.1.to_be_bytes());
+    datagram.extend_from_slice(&to.1.to_be_bytes());
     datagram.extend_from_slice(&length.to_be_bytes());
     datagram.extend_from_slice(&[0, 0]);
     datagram.extend_from_slice(payload);
-    let sum = checksum(source, destination, 17, &datagram);
+    let sum = checksum(from.0, to.0, 17, &datagram);
     datagram[6..8].copy_from_slice(&sum.to_be_bytes());
-    ipv6(source, destination, 17, &datagram)
+    ipv6(from.0, to.0, 17, &datagram)
 }
 
 /// An IPv6 packet with a TCP segment without options or data.
 #[must_use]
 pub fn tcp(source: Ipv6Addr, destination: Ipv6Addr, port: u16, flags: u8) -> Vec<u8> {
+    segment((source, 40_000), (destination, port), flags)
+}
+
+/// As [`tcp`], from any port.
+#[must_use]
+pub fn segment(from: (Ipv6Addr, u16), to: (Ipv6Addr, u16), flags: u8) -> Vec<u8> {
     let mut segment = Vec::new();
-    segment.extend_from_slice(&40_000_u16.to_be_bytes());
-    segment.extend_from_slice(&port.to_be_bytes());
+    segment.extend_from_slice(&from.1.to_be_bytes());
+    segment.extend_from_slice(&to.1.to_be_bytes());
     segment.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 1, 5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
-    let sum = checksum(source, destination, 6, &segment);
+    let sum = checksum(from.0, to.0, 6, &segment);
     segment[16..18].copy_from_slice(&sum.to_be_bytes());
-    ipv6(source, destination, 6, &segment)
+    ipv6(from.0, to.0, 6, &segment)
+}
+
+/// An IPv6 packet with an echo request (128) or reply (129).
+#[must_use]
+pub fn echo(source: Ipv6Addr, destination: Ipv6Addr, kind: u8) -> Vec<u8> {
+    let mut message = vec![kind, 0, 0, 0, 0, 99, 0, 1];
+    let sum = checksum(source, destination, 58, &message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    ipv6(source, destination, 58, &message)
 }
 
 /// An IPv6 packet with an ICMPv6 port unreachable that quotes `packet`.
@@ -75,6 +96,18 @@ pub fn advertisement(source: Ipv6Addr, destination: Ipv6Addr, prefix: Ipv6Addr, 
     let mut packet = ipv6(source, destination, 58, &message);
     packet[7] = 255;
     packet
+}
+
+/// The first of two fragments of a UDP datagram of 32 octets, and the second.
+#[must_use]
+pub fn two_fragments(source: Ipv6Addr, destination: Ipv6Addr, port: u16) -> [Vec<u8>; 2] {
+    let whole = udp(source, destination, port, &[0x55; 24]);
+    [(0_u8, 1), (16, 0)].map(|(offset, more)| {
+        let mut fragment = vec![17, 0, 0, offset | more, 0, 0, 0, 78];
+        let start = 40 + usize::from(offset);
+        fragment.extend_from_slice(&whole[start..start + 16]);
+        ipv6(source, destination, 44, &fragment)
+    })
 }
 
 /// An IPv6 packet with any payload.

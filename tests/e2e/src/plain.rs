@@ -86,6 +86,15 @@ impl Row {
         &self.folder
     }
 
+    /// The station address of a machine's device.
+    #[must_use]
+    pub fn station(&self, machine: &str, device: &str) -> [u8; 6] {
+        let text = self.sh(machine, &format!("cat /sys/class/net/{device}/address")).text;
+        let octets = text.trim().split(':').map(|octet| u8::from_str_radix(octet, 16));
+        let octets: Result<Vec<u8>, _> = octets.collect();
+        octets.ok().and_then(|octets| octets.try_into().ok()).expect("six octets")
+    }
+
     /// Runs `ip` on a machine; it must succeed.
     pub fn ip(&self, machine: &str, arguments: &str) {
         let said = self.sh(machine, &format!("ip {arguments}"));
