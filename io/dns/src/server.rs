@@ -87,7 +87,11 @@ pub struct BindError {
 
 impl std::fmt::Display for BindError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot listen for DNS on {}/{}: {}", self.address, self.transport, self.source)
+        write!(f, "cannot listen for DNS on {}/{}: {}", self.address, self.transport, self.source)?;
+        if self.source.kind() == io::ErrorKind::PermissionDenied {
+            f.write_str(": run as root or with CAP_NET_BIND_SERVICE")?;
+        }
+        Ok(())
     }
 }
 

@@ -23,6 +23,8 @@ mod tokens;
 mod trace;
 mod ways;
 
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -119,9 +121,7 @@ async fn serve(
     let mut listeners = Vec::new();
     if let Some(ip_https) = &site.config.ip_https {
         for address in &ip_https.listen {
-            let listener = TcpListener::bind(address)
-                .await
-                .map_err(|e| Failure::new(format!("transports.ip-https.listen {address}: {e}")))?;
+            let listener = TcpListener::bind(address).await.map_err(|e| cannot_listen(*address, &e))?;
             listeners.push(listener);
         }
     }
@@ -183,6 +183,12 @@ async fn serve(
     }
     control.keep_hosts_at_the_end().await;
     Ok(())
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+    let denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let advice = if denied { ": run as root or with CAP_NET_BIND_SERVICE" } else { "" };
+    Failure::new(format!("transports.ip-https.listen {address}: {error}{advice}"))
 }
 
 impl Control {

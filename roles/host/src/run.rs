@@ -1,12 +1,13 @@
 //! From a valid file to a running host and back.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
 use sixgate_config::Host;
 use sixgate_io_host::{Netlink, privilege, sysctl};
-use sixgate_io_link::{Tun, TunOptions, Waker};
+use sixgate_io_link::{Proto41, Tun, TunOptions, Waker};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::kernel::Kernel;
@@ -26,6 +27,8 @@ pub(crate) fn run(path: &Path, config: Host) -> Result<(), Failure> {
     if let Some(interface) = &config.interface {
         netlink.link(interface).map_err(|e| Failure::new(format!("host.interface: {e}")))?;
     }
+    // Before anything changes: an address may come later, this privilege does not.
+    drop(Proto41::bind(Ipv4Addr::UNSPECIFIED)?);
     let tun = device(&config.device)?;
     let index = netlink.link(&config.device)?.index;
     let (routers, remark) = Routers::load(&config.routers, &config.state);
