@@ -262,33 +262,3 @@ fn a_wrong_configuration_starts_nothing_and_every_error_has_its_place() {
     assert!(said.contains(&format!("bad.toml:{line}:19")), "{said}");
     assert_eq!(dump::difference(&before, &dump::of(&world, "gateway")), Vec::<String>::new());
 }
-
-#[test]
-fn a_missing_tun_or_privilege_is_one_line_that_says_which() {
-    let world = World::up();
-    world.stop("gateway", SERVICE).unwrap();
-    let before = dump::of(&world, "gateway");
-    for (prefix, word) in [
-        ("unshare -m sh -c 'mount -t tmpfs none /dev/net && exec \"$@\"' sh", "/dev/net/tun"),
-        ("setpriv --bounding-set=-net_admin", "CAP_NET_ADMIN"),
-        ("setpriv --bounding-set=-net_raw", "CAP_NET_RAW"),
-    ] {
-        let (code, said) = starts(&world, prefix, product::GATEWAY_FILE);
-        assert_eq!(code, 1, "{prefix}: {said:#?}");
-        assert_eq!(said.len(), 1, "{prefix}: {said:#?}");
-        assert!(said[0].contains(word), "{prefix}: {said:#?}");
-        assert_eq!(dump::difference(&before, &dump::of(&world, "gateway")), Vec::<String>::new());
-    }
-}
-
-#[test]
-fn noise_inside_a_tunnel_ends_that_tunnel_only() {
-    let world = World::up();
-    let files = tls::files(&world, "laptop-02");
-    world.stop("laptop-02", SERVICE).unwrap();
-    let counters = Counters::of(&world, "gateway");
-    let _ = tls::tunnel(&world, "laptop-02", &files, &[vec![0xff; 100]]);
-    counters.rose_by("iphttps-bad-framing", 1..=1);
-    assert_eq!(world.logged("refused: stream that is not back-to-back IPv6 packets"), 1, "in the log once");
-    world.passes('a');
-}
