@@ -184,9 +184,14 @@ fn daemon(lab: &Lab, node: &str, command: &[&str]) -> Result<(), LabError> {
     if ready.is_some() && lab.runs(node, SERVICE) {
         return Ok(());
     }
-    let last: Vec<&str> = log.get(before..).unwrap_or_default().lines().rev().take(3).collect();
-    let last = last.into_iter().rev().collect::<Vec<_>>().join(" | ");
-    Err(LabError::failed(format!("{node}: `{}` is not ready: {last}", command.join(" "))))
+    Err(LabError::failed(format!("{node}: `{}` is not ready: {}", command.join(" "), last_words(lab, node))))
+}
+
+/// The last lines of a node's daemon.
+pub(crate) fn last_words(lab: &Lab, node: &str) -> String {
+    let log = lab.log(node, SERVICE).unwrap_or_default();
+    let last: Vec<&str> = log.lines().rev().take(3).collect();
+    last.into_iter().rev().collect::<Vec<_>>().join(" | ")
 }
 
 fn has_address(lab: &Lab, node: &str, device: &str) -> Result<(), LabError> {

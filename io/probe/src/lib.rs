@@ -6,7 +6,7 @@
 //! # use std::net::Ipv4Addr;
 //! # fn look() -> std::io::Result<()> {
 //! let socket = sixgate_io_probe::Icmp::open()?;
-//! socket.echo(Ipv4Addr::new(10, 6, 0, 1), &sixgate_io_probe::Echo { id: 7, seq: 0, octets: 1300, ttl: 64, whole: true })?;
+//! socket.echo(Ipv4Addr::new(10, 6, 0, 1), &sixgate_io_probe::Echo { id: 7, seq: 0, octets: 1300, ttl: 64, whole: true, mark: [0; 16] })?;
 //! while socket.wait(std::time::Duration::from_millis(300))? {
 //!     while let Some(message) = socket.receive()? {
 //!         println!("{message:?}");
@@ -49,11 +49,23 @@ pub struct Echo {
     pub ttl: u8,
     /// It must not be cut into fragments.
     pub whole: bool,
+    /// What it carries, as far as it has room; whoever listens there can read it.
+    pub mark: Mark,
 }
+
+/// The first octets behind the header of an echo.
+pub type Mark = [u8; 16];
 
 /// What came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message {
+    /// Somebody sends an echo to us; the kernel answers it.
+    Request {
+        /// Who.
+        from: Ipv4Addr,
+        /// What it carries.
+        mark: Mark,
+    },
     /// An echo came back.
     Reply {
         /// Who answered.
@@ -119,6 +131,9 @@ impl Icmp {
         message[0] = ECHO;
         message[4..6].copy_from_slice(&echo.id.to_be_bytes());
         message[6..8].copy_from_slice(&echo.seq.to_be_bytes());
+        for (octet, of_mark) in message[ICMP_HEADER..].iter_mut().zip(echo.mark) {
+            *octet = of_mark;
+        }
         let sum = Sum::new().with(&message).finish();
         message[2..4].copy_from_slice(&sum.to_be_bytes());
         rustix::net::sockopt::set_ip_ttl(&self.fd, u32::from(echo.ttl.max(1)))?;
@@ -189,6 +204,7 @@ fn read(packet: &[u8]) -> Option<Message> {
     let (from, icmp) = (outer.src(), outer.payload());
     let word = |at: usize| Some(u16::from_be_bytes([*icmp.get(at)?, *icmp.get(at + 1)?]));
     match (*icmp.first()?, *icmp.get(1)?) {
+        (ECHO, _) => Some(Message::Request { from, mark: icmp.get(ICMP_HEADER..)?.first_chunk().copied()? }),
         (ECHO_REPLY, _) => Some(Message::Reply { from, id: word(4)?, seq: word(6)? }),
         (UNREACHABLE, code) => Some(Message::Unreachable { from, code, quoted: quoted(icmp)? }),
         (TIME_EXCEEDED, _) => Some(Message::Expired { from, quoted: quoted(icmp)? }),
@@ -222,17 +238,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_echo_to_ourselves_comes_back() {
+    fn an_echo_to_ourselves_is_heard_and_comes_back() {
         let socket = Icmp::open().expect("this test needs CAP_NET_RAW");
-        let echo = Echo { id: 0x5157, seq: 3, octets: 1300, ttl: 64, whole: true };
+        let mark = *b"sixgate's probe.";
+        let echo = Echo { id: 0x5157, seq: 3, octets: 1300, ttl: 64, whole: true, mark };
         socket.echo(Ipv4Addr::LOCALHOST, &echo).unwrap();
-        let mut seen = false;
-        while !seen && socket.wait(Duration::from_secs(2)).unwrap() {
+        let (mut replied, mut heard) = (false, false);
+        while !(replied && heard) && socket.wait(Duration::from_secs(2)).unwrap() {
             while let Some(message) = socket.receive().unwrap() {
-                seen |= message == Message::Reply { from: Ipv4Addr::LOCALHOST, id: 0x5157, seq: 3 };
+                replied |= message == Message::Reply { from: Ipv4Addr::LOCALHOST, id: 0x5157, seq: 3 };
+                heard |= message == Message::Request { from: Ipv4Addr::LOCALHOST, mark };
             }
         }
-        assert!(seen);
+        assert!(replied && heard);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::up::print;
 use crate::error::LabError;
 use crate::handle::Lab;
 use crate::topology::MACHINES;
-use crate::{Options, registry};
+use crate::{Options, faults, registry};
 
 pub(crate) fn status(options: &Options, out: &mut dyn Write) -> Result<(), LabError> {
     let state = registry::load(&options.name)?;
@@ -18,7 +18,9 @@ pub(crate) fn status(options: &Options, out: &mut dyn Write) -> Result<(), LabEr
         let addresses: Vec<&str> = machine.legs.iter().map(|leg| leg.address).collect();
         nodes.push((machine.name, addresses, services(&lab, machine.name)));
     }
+    let broken = faults::broken(&options.name);
     if options.json {
+        let broken: Vec<&str> = broken.iter().map(|f| f.name).collect();
         let nodes: Vec<Value> = nodes
             .iter()
             .map(|(name, addresses, services)| {
@@ -26,8 +28,7 @@ pub(crate) fn status(options: &Options, out: &mut dyn Write) -> Result<(), LabEr
                        "addresses": addresses, "services": services})
             })
             .collect();
-        let document =
-            json!({"schema": 1, "lab": options.name, "up": state.up, "exe": state.exe, "nodes": nodes});
+        let document = json!({"schema": 1, "lab": options.name, "up": state.up, "exe": state.exe, "nodes": nodes, "broken": broken});
         print(out, &format!("{document}\n"));
         return Ok(());
     }
@@ -35,6 +36,12 @@ pub(crate) fn status(options: &Options, out: &mut dyn Write) -> Result<(), LabEr
     let mut text = format!("lab '{}' is {word}\n{:<14}{:<48}running\n", options.name, "node", "addresses");
     for (name, addresses, services) in nodes {
         text.push_str(&format!("{name:<14}{:<48}{}\n", addresses.join(" "), services.join(" ")));
+    }
+    for fault in broken {
+        text.push_str(&format!(
+            "broken on {}: {} ({}): `sixgate lab fix {}`\n",
+            fault.node, fault.what, fault.code, fault.name
+        ));
     }
     print(out, &text);
     Ok(())

@@ -11,6 +11,7 @@ const ZONE: &str = "/var/lib/bind/corp.zone";
 const RESOLVER: &str = "/etc/resolv.conf";
 /// Where the load balancer of the lab would answer.
 const VIP: &str = "10.6.0.100";
+const CLIENT: &str = "laptop-01.clients.corp.example";
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -48,6 +49,22 @@ pub(super) static FAULTS: &[Fault] = &[
         what: "the record isatap.corp.example is made",
         make: |lab, undo| zone(lab, undo, "isatap", Some("10.6.0.1")),
         mend: mend_zone,
+    },
+    Fault {
+        name: "client-record-gone",
+        code: "SG-DNS-001",
+        node: "dns",
+        what: "the AAAA record of laptop-01 is deleted from the clients' zone",
+        make: |lab, undo| {
+            let address = lab.sh("dns", &format!("dig +short @127.0.0.1 {CLIENT} AAAA"))?;
+            undo.insert("address".to_owned(), address.trim().to_owned());
+            update(lab, &format!("update delete {CLIENT} AAAA"))
+        },
+        mend: |lab, undo| {
+            let address = super::kept(undo, "address")?;
+            // The client may have come back with another one meanwhile.
+            update(lab, &format!("update delete {CLIENT} AAAA\nupdate add {CLIENT} 60 AAAA {address}"))
+        },
     },
     Fault {
         name: "resolver-down",
@@ -101,6 +118,15 @@ fn write_zone(lab: &Lab, text: &str, name: &str, line: Option<&str>) -> Result<(
     lab.write("dns", ZONE, &format!("{}\n", lines.join("\n")), false)?;
     // A file that is not newer than the one that was read is not read again.
     lab.sh("dns", &format!("touch -d '+1 hour' {ZONE}; kill -HUP \"$(cat /run/lab/named.pid)\"")).map(drop)
+}
+
+/// A signed update of the clients' zone.
+fn update(lab: &Lab, what: &str) -> Result<(), LabError> {
+    let key = lab.sh("gateway", &format!("cat {}", product::KEY_FILE))?;
+    lab.write("dns", "/run/lab/update.key", &key, true)?;
+    let commands = format!("server 127.0.0.1\nzone clients.corp.example\n{what}\nsend\n");
+    let done = lab.run_fed("dns", &["nsupdate", "-k", "/run/lab/update.key"], &commands)?;
+    if done.ok() { Ok(()) } else { Err(LabError::failed(format!("dns: nsupdate: {}", done.said()))) }
 }
 
 /// Waits until the intranet's server answers so.

@@ -24,14 +24,16 @@ pub(super) static FAULTS: &[Fault] = &[
         name: "nat-between",
         code: "SG-ISATAP-009",
         node: "router",
-        what: "a NAT rewrites the source of what leaves 10.6.8.0/24 in protocol 41",
-        // Without connection tracking, which would leave alone what passed before the rule was there.
+        what: "a NAT rewrites the source of what leaves 10.6.8.0/24",
+        // Connection tracking leaves alone what passed before the rule was there, and protocol 41 has only one flow.
         make: |lab, _| {
             table(
                 lab,
                 "lab_nat",
-                "chain p { type filter hook postrouting priority 100; policy accept; \
-                 oifname eth0 ip protocol 41 ip saddr 10.6.8.0/24 counter ip saddr set 10.6.0.254; }",
+                "chain p { type filter hook postrouting priority 90; policy accept; \
+                 oifname eth0 ip protocol 41 ip saddr 10.6.8.0/24 counter ip saddr set 10.6.0.254; }\n\
+                 chain n { type nat hook postrouting priority 100; policy accept; \
+                 oifname eth0 ip protocol != 41 ip saddr 10.6.8.0/24 counter masquerade; }",
             )
         },
         mend: |lab, _| untable(lab, "lab_nat"),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use client::ClientEvidence;
 pub use gateway::{AllowedNow, GatewayEvidence, Heard, IsatapPlan, Registration, SeenHost, Setting};
 pub use host::{Held, HostEvidence, Link};
-pub use probe::{Advertisement, Echo, PathMtu, Probe};
+pub use probe::{Advertisement, Echo, Echoed, PathMtu, Probe};
 
 /// Everything that is known of one machine at one moment.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub struct Evidence {
     pub probes: Vec<Probe>,
     /// Router advertisements that came while the doctor listened.
     pub advertisements: Vec<Advertisement>,
+    /// ICMP echoes of another machine's doctor that came while this one listened.
+    pub echoes: Vec<Echoed>,
 }
 
 /// The machine.

@@ -1,5 +1,6 @@
 //! `sixgate doctor`
 
+mod echoes;
 mod gather;
 mod knock;
 mod machine;
@@ -8,7 +9,7 @@ mod print;
 
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sixgate_doctor::{Case, Evidence, Report, judge};
@@ -17,6 +18,8 @@ use crate::cli::Context;
 use crate::exit::{Exit, Trouble};
 
 pub(crate) use print::{Hint, render};
+
+const LONGEST_LISTEN: Duration = Duration::from_secs(600);
 
 /// What is broken on this machine, or between it and the other end, and how to mend it
 #[derive(clap::Args, Debug)]
@@ -43,6 +46,9 @@ pub(crate) struct Args {
     /// Only what the daemon knows: look nothing up, send nothing
     #[arg(long)]
     quick: bool,
+    /// Listen this long for the doctor of a host, which runs meanwhile: a NAT in between shows itself
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, conflicts_with = "quick")]
+    listen: f64,
     /// Say which checks were passed and which could not be made
     #[arg(long)]
     all: bool,
@@ -55,8 +61,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
         Some(file) => load(file)?,
         None => {
             let progress = Progress::new(context, args.evidence);
-            let ours =
-                gather::gather(context, args.config.as_deref(), other.as_ref(), args.quick, &progress)?;
+            let listen = Duration::try_from_secs_f64(args.listen)
+                .ok()
+                .filter(|l| *l <= LONGEST_LISTEN)
+                .ok_or_else(|| Trouble::usage("--listen takes 0 to 600 seconds"))?;
+            let wanted = gather::Wanted { config: args.config.as_deref(), quick: args.quick, listen };
+            let ours = gather::gather(context, &wanted, other.as_ref(), &progress)?;
             progress.done();
             ours
         }

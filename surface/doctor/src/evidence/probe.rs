@@ -38,6 +38,19 @@ pub enum Echo {
     Untried,
 }
 
+/// ICMP echoes of a doctor, which say what address their sender has.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Echoed {
+    /// When the last one came.
+    pub at: Timestamp,
+    /// The source that they arrived with.
+    pub outer: Ipv4Addr,
+    /// The address of the machine that sent them.
+    pub inner: Ipv4Addr,
+    /// How many.
+    pub count: u64,
+}
+
 /// The largest packet of IPv4 that came through unfragmented.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PathMtu {

@@ -26,29 +26,42 @@ pub(super) fn none(case: &Case<'_>) -> Vec<Check> {
             None => seen.push((inner, heard.outer, 1, heard.at)),
         }
     }
+    let echoed = gateway.all.echoes.iter().filter(|e| e.inner != e.outer && fresh(e.at));
+    for echo in echoed.filter(|e| own.is_none_or(|own| own == e.inner)) {
+        if !seen.iter().any(|(i, o, ..)| (*i, *o) == (echo.inner, echo.outer)) {
+            seen.push((echo.inner, echo.outer, 0, echo.at));
+        }
+    }
     if seen.is_empty() {
         return vec![Check::passed("what arrives in protocol 41 embeds the address that it came from")];
     }
     let name = &gateway.all.machine.name;
     let one = |(inner, outer, count, last)| {
-        Finding::new(
+        let arrives = count > 0;
+        let finding = Finding::new(
             &SG_ISATAP_009,
             format!("{inner} reaches {name} as {outer}"),
             format!(
                 "a NAT between {inner} and {name} rewrites IPv4 addresses, and ISATAP cannot work through one"
             ),
         )
-        .because(format!(
-            "{name} dropped {count} packets from {outer} whose inner source embeds {inner}, the last one {}",
-            ago(last, gateway.all.taken)
-        ))
-        .because("reason isatap-source-not-embedded (RFC 5214, section 7.3)".to_owned())
-        .not("a firewall that drops protocol 41: it arrives")
+        .because(if count > 0 {
+            format!(
+                "{name} dropped {count} packets from {outer} whose inner source embeds {inner}, the last one {}: isatap-source-not-embedded (RFC 5214, section 7.3)",
+                ago(last, gateway.all.taken)
+            )
+        } else {
+            format!("ICMP echoes that {inner} sent arrived at {name} from {outer}")
+        })
         .fix(format!(
             "route instead of translating between {inner} and {name}, at the machine that has {outer}"
         ))
-        .next(format!("on {name}: tcpdump -ni any ip proto 41 and host {outer}"))
-        .into()
+        .next(format!("on {name}: tcpdump -ni any ip proto 41 and host {outer}"));
+        if arrives {
+            finding.not("a firewall that drops protocol 41: it arrives").into()
+        } else {
+            finding.into()
+        }
     };
     seen.into_iter().map(one).collect()
 }

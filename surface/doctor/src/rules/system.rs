@@ -27,9 +27,10 @@ pub(super) fn daemon(case: &Case<'_>) -> Vec<Check> {
             format!("nobody answers at {}", daemon.socket),
         )
         .unless(&[&SG_SYS_001, &SG_SYS_002, &SG_SYS_004]);
-        if let Some(failure) = &daemon.failure {
-            finding = finding.because(format!("its last words: {failure}"));
-        }
+        finding = finding.because(match &daemon.failure {
+            Some(failure) => format!("its last words: {failure}"),
+            None => "it left no last words: it was ended in order, killed, or never started".to_owned(),
+        });
         if let Some(config) = &daemon.config {
             let command = match role.as_str() {
                 "gateway" => "sixgate run",

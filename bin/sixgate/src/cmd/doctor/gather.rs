@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use sixgate_api::{Timestamp, path};
@@ -11,7 +12,7 @@ use sixgate_doctor::evidence::{GatewayEvidence, Role};
 use sixgate_io_control::{CallError, Method};
 
 use super::knock::{self, Target};
-use super::{Progress, machine, names};
+use super::{Progress, echoes, machine, names};
 use crate::cli::Context;
 use crate::exit::Trouble;
 use crate::record::{self, Start};
@@ -26,12 +27,21 @@ const FILES: &[(&str, &str)] = &[
 /// Routers that are tried.
 const MOST_ROUTERS: usize = 8;
 
+/// How to look.
+pub(super) struct Wanted<'a> {
+    /// The daemon's file, where the command line names it.
+    pub(super) config: Option<&'a Path>,
+    /// Ask the daemon alone.
+    pub(super) quick: bool,
+    /// Hear the other end's echoes for so long.
+    pub(super) listen: Duration,
+}
+
 /// Looks at everything. `other` may name routers that this machine does not know.
 pub(super) fn gather(
     context: &Context,
-    config: Option<&Path>,
+    wanted: &Wanted<'_>,
     other: Option<&Evidence>,
-    quick: bool,
     progress: &Progress,
 ) -> Result<Evidence, Trouble> {
     let begun = Timestamp::now();
@@ -50,7 +60,7 @@ pub(super) fn gather(
         }
     };
     let (role, answers) = ask();
-    let start = start.or_else(|| assumed(config, answers));
+    let start = start.or_else(|| assumed(wanted.config, answers));
     let role = role.or_else(|| start.as_ref().and_then(planned));
     progress.step("the machine");
     let state = state_directory(role.as_ref(), start.as_ref());
@@ -67,7 +77,7 @@ pub(super) fn gather(
     if evidence.daemon.role.is_none() {
         evidence.daemon.role = evidence.role.as_ref().map(|r| name(r).to_owned());
     }
-    if quick {
+    if wanted.quick {
         return Ok(evidence);
     }
     progress.step("names and routers");
@@ -76,11 +86,14 @@ pub(super) fn gather(
         Some(Role::Host(host)) => host.ipv4,
         Some(Role::Gateway(_) | Role::Client(_)) | None => None,
     };
+    let listen = wanted.listen;
+    let listening = thread::spawn(move || echoes::listen(listen));
     let knocking = thread::spawn(move || knock::knock(own, &targets));
     evidence.lookups = runtime.block_on(names::look_up(&evidence));
     if let Ok(knocked) = knocking.join() {
         (evidence.probes, evidence.advertisements) = knocked;
     }
+    evidence.echoes = listening.join().unwrap_or_default();
     // What changed meanwhile is seen as it is at the end.
     if let (Some(role), true) = ask() {
         evidence.role = Some(role);

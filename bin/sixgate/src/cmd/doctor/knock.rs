@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use super::echoes;
 use sixgate_api::Timestamp;
 use sixgate_doctor::evidence::{Advertisement, Echo, PathMtu, Probe};
 use sixgate_io_link::{Outer, Proto41};
@@ -145,7 +146,8 @@ impl Knocker {
         for n in 0..self.tries.len() {
             if SOLICIT_AT.contains(&at) {
                 self.solicit(n);
-                if !matches!(self.tries[n].echo, Echo::Answered(_)) {
+                // Twice at least, for whoever listens at the other end.
+                if at <= SOLICIT_AT[1] || !matches!(self.tries[n].echo, Echo::Answered(_)) {
                     self.echo(n, Purpose::Alive);
                 }
                 if self.tries[n].sizes.get(&NEEDED) != Some(&true) {
@@ -202,8 +204,9 @@ impl Knocker {
             Purpose::Size(size) => (size, 64, true),
             Purpose::Hop(ttl) => (NEEDED, ttl, true),
         };
+        let mark = echoes::mark(self.own.unwrap_or(Ipv4Addr::UNSPECIFIED));
         let seq = u16::try_from(self.echoes.len()).unwrap_or(u16::MAX);
-        let sent = socket.echo(one.target.router, &icmp::Echo { id: self.id, seq, octets, ttl, whole });
+        let sent = socket.echo(one.target.router, &icmp::Echo { id: self.id, seq, octets, ttl, whole, mark });
         self.echoes.push((n, purpose));
         match purpose {
             Purpose::Alive if sent.is_ok() => {
@@ -243,6 +246,7 @@ impl Knocker {
         let ours =
             |id: u16, seq: u16| (id == self.id).then(|| self.echoes.get(usize::from(seq))).flatten().copied();
         match message {
+            Message::Request { .. } => {}
             Message::Reply { id, seq, .. } => {
                 let Some((n, purpose)) = ours(id, seq) else { return };
                 let one = &mut self.tries[n];

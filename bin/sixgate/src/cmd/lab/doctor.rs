@@ -12,6 +12,8 @@ use crate::cmd::doctor::show;
 use crate::exit::{Exit, Trouble};
 
 const GATEWAY: &str = "gateway";
+/// Seconds: the host's doctor starts a moment later, and knocks in its first third of a second.
+const LISTEN: &str = "0.9";
 const HOST: &str = "helpdesk-01";
 
 pub(super) fn run(options: &Options, node: &str, all: bool, context: &Context) -> Result<Exit, Trouble> {
@@ -22,7 +24,7 @@ pub(super) fn run(options: &Options, node: &str, all: bool, context: &Context) -
     // What the gateway is, so that the host knows whom to try; both ends at once; then what the gateway heard meanwhile.
     let before = evidence(&lab, gateway, &["--quick"], "")?;
     let (at_host, at_gateway) = thread::scope(|scope| {
-        let looking = scope.spawn(|| evidence(&lab, gateway, &[], ""));
+        let looking = scope.spawn(|| evidence(&lab, gateway, &["--listen", LISTEN], ""));
         let at_host = evidence(&lab, host, &["--with", "-"], &before);
         (at_host, looking.join().unwrap_or_else(|_| Err(Trouble::failed("lab", "a thread ended"))))
     });
