@@ -37,6 +37,7 @@
 //! | [`tun`] | TUN devices with segmentation offload, one handle a queue |
 //! | [`proto41`] | the raw socket that IPv6 in IPv4 goes through, in batches |
 //! | [`path_errors`] | what the IPv4 network says of what we sent in protocol 41 |
+//! | [`segment`] | router solicitations of an Ethernet segment, and packets to all of its nodes |
 //! | [`poll`] | [`Poller`] (epoll) and [`Waker`] (eventfd) |
 //! | [`pool`] | buffers that are used again |
 //! | [`clock`] | the monotonic clock that the cores are given |
@@ -50,6 +51,7 @@ pub mod path_errors;
 pub mod poll;
 pub mod pool;
 pub mod proto41;
+pub mod segment;
 pub mod sleep;
 mod sockopt;
 pub mod tun;
@@ -59,6 +61,7 @@ pub use path_errors::{PathErrors, Reported};
 pub use poll::{Event, Interest, Poller, Waker};
 pub use pool::BufferPool;
 pub use proto41::{Outer, Proto41};
+pub use segment::Segment;
 pub use sleep::SleepWatch;
 pub use tun::{Tun, TunOptions};
 

@@ -19,7 +19,7 @@ pub(crate) fn attach_filter(fd: BorrowedFd<'_>, program: &mut [libc::sock_filter
 }
 
 /// `T` must be what the kernel expects for the option: plain data.
-fn set<T: Copy>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
+pub(crate) fn set<T: Copy>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
     // At most a few octets.
     let len = size_of::<T>() as libc::socklen_t;
     // SAFETY: `fd` is open for as long as it is borrowed; `value` points to `len` readable octets; the kernel reads
