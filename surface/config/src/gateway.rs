@@ -12,6 +12,7 @@ use crate::isatap::{self, Isatap};
 use crate::ldap::{self, Ldap};
 use crate::names::{self, Names};
 use crate::nat64::{self, Nat64};
+use crate::native::{self, Native};
 use crate::policy::{self, Policy};
 use crate::reader::{At, Node, Table};
 use crate::report::{Report, Span};
@@ -43,6 +44,8 @@ pub struct Gateway {
     pub isatap: Option<Isatap>,
     /// `[ldap]`
     pub ldap: Option<Ldap>,
+    /// `[native]`
+    pub native: Option<Native>,
     /// `[names]`
     pub names: Option<Names>,
     /// What may be opened. `None` = nothing is filtered: NAT64 or DNS64 alone, without `[[policy]]`.
@@ -146,6 +149,8 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     let isatap = isatap_node.as_ref().and_then(|n| isatap::read(n, site, has_gateway, report));
     let ldap_node = root.take("ldap");
     let ldap = ldap_node.as_ref().and_then(|n| ldap::read(n, base, report));
+    let native_node = root.take("native");
+    let native = native_node.as_ref().and_then(|n| native::read(n, site, report));
     let policy_node = root.take("policy");
     let given_policy = policy_node.as_ref().map(|n| policy::read(n, report));
     let has_something = has_gateway || nat64_node.is_some() || dns_node.is_some() || isatap_node.is_some();
@@ -160,6 +165,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
             names: names_node.as_ref(),
             dns: dns_node.as_ref(),
             dns64: dns64_node.as_ref(),
+            native: native_node.as_ref(),
         },
         report,
     );
@@ -167,13 +173,17 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     if !has_something && empty {
         report.nothing_to_do();
     }
-    between::prefixes(site_read.as_ref(), nat64.as_ref(), dns64.as_ref(), isatap.as_ref(), report);
+    let uses = between::uses(site_read.as_ref(), nat64.as_ref(), isatap.as_ref(), native.as_ref());
+    between::prefixes(&uses, dns64.as_ref(), report);
     between::devices(site_read.as_ref(), nat64.as_ref(), isatap.as_ref(), report);
     if let (Some(policy), Some(node)) = (&given_policy, &policy_node)
         && has_gateway
         && !report.has_errors()
     {
         between::coverage(policy, node, report);
+    }
+    if let (Some(node), None, true) = (&native_node, &given_policy, has_gateway) {
+        between::native_policy(node, report);
     }
 
     let site = site_read.map(|s| s.value);
@@ -193,6 +203,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
         dns64,
         isatap,
         ldap,
+        native: native.map(|r| r.value),
         names,
         policy,
     })

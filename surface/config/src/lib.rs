@@ -18,7 +18,7 @@
 //! | --- | --- |
 //! | [`report`], [`rule`] | faults with file, line, column and what is allowed; the list of rules |
 //! | [`gateway`](mod@gateway) | the gateway's file, and what is derived between its sections |
-//! | [`nat64`], [`dns`], [`dns64`], [`isatap`], [`ldap`], [`names`], [`policy`] | its sections |
+//! | [`nat64`], [`dns`], [`dns64`], [`isatap`], [`ldap`], [`native`], [`names`], [`policy`] | its sections |
 //! | [`header`] | what every file may say |
 //! | [`client`](mod@client), [`host`](mod@host) | the files of the other roles |
 //! | [`values`] | names, endpoints, prefixes |
@@ -36,6 +36,7 @@ pub mod isatap;
 pub mod ldap;
 pub mod names;
 pub mod nat64;
+pub mod native;
 pub mod policy;
 mod reader;
 pub mod report;
@@ -51,6 +52,7 @@ pub use isatap::Isatap;
 pub use ldap::Ldap;
 pub use names::{Names, Registration};
 pub use nat64::Nat64;
+pub use native::Native;
 pub use policy::Policy;
 pub use report::{Finding, Report, Severity};
 pub use rule::Rule;

@@ -72,6 +72,7 @@ fn functions(gateway: &Gateway) -> Vec<&'static str> {
         (gateway.dns64.is_some(), "DNS64"),
         (gateway.dns.is_some() && gateway.dns64.is_none(), "DNS"),
         (gateway.isatap.is_some(), "ISATAP router"),
+        (gateway.native.is_some(), "native IPv6"),
         (gateway.names.as_ref().is_some_and(|n| n.registration.is_some()), "registration"),
     ]
     .into_iter()

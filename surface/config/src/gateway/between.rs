@@ -6,7 +6,7 @@ use super::SiteRead;
 use crate::policy::Policy;
 use crate::reader::{At, Node};
 use crate::report::{Fault, Report, Rule, Severity};
-use crate::{dns64, isatap, nat64};
+use crate::{dns64, isatap, nat64, native};
 
 /// Sections that may be there.
 pub(super) struct Sections<'a, 't> {
@@ -16,11 +16,13 @@ pub(super) struct Sections<'a, 't> {
     pub(super) names: Option<&'a Node<'t>>,
     pub(super) dns: Option<&'a Node<'t>>,
     pub(super) dns64: Option<&'a Node<'t>>,
+    pub(super) native: Option<&'a Node<'t>>,
 }
 
 pub(super) fn needs(sections: &Sections<'_, '_>, report: &mut Report) {
     let has_gateway = sections.gateway.is_some();
-    for section in [sections.transports, sections.pki, sections.names].into_iter().flatten() {
+    for section in [sections.transports, sections.pki, sections.names, sections.native].into_iter().flatten()
+    {
         if !has_gateway {
             section.fault(
                 Rule::Needs,
@@ -57,7 +59,7 @@ pub(super) fn needs(sections: &Sections<'_, '_>, report: &mut Report) {
 }
 
 /// One use of addresses, with its place.
-struct Use {
+pub(super) struct Use {
     what: &'static str,
     at: At<Ipv6Prefix>,
 }
@@ -65,7 +67,12 @@ struct Use {
 const NAT64: &str = "a NAT64 prefix";
 
 /// What `[gateway]` and the sections give to each use; derived values have the place of `gateway.prefix`.
-fn uses(site: Option<&SiteRead>, nat64: Option<&nat64::Read>, isatap: Option<&isatap::Read>) -> Vec<Use> {
+pub(super) fn uses(
+    site: Option<&SiteRead>,
+    nat64: Option<&nat64::Read>,
+    isatap: Option<&isatap::Read>,
+    native: Option<&native::Read>,
+) -> Vec<Use> {
     let mut uses = Vec::new();
     let derived =
         |site: &SiteRead, value| At { value, span: site.prefix.span.clone(), key: site.prefix.key.clone() };
@@ -79,6 +86,8 @@ fn uses(site: Option<&SiteRead>, nat64: Option<&nat64::Read>, isatap: Option<&is
         let own = isatap.rule_prefixes.iter();
         uses.extend(own.map(|p| Use { what: "the ISATAP prefix of a rule", at: p.clone() }));
     }
+    let natives = native.map_or(&[][..], |n| n.prefixes.as_slice());
+    uses.extend(natives.iter().map(|p| Use { what: "a native prefix", at: p.clone() }));
     match (nat64.map(|n| n.prefixes.as_slice()).filter(|p| !p.is_empty()), site) {
         (Some(given), _) => uses.extend(given.iter().map(|p| Use { what: NAT64, at: plain(p) })),
         (None, Some(site)) => uses.push(Use { what: NAT64, at: derived(site, site.value.nat64().prefix()) }),
@@ -87,14 +96,7 @@ fn uses(site: Option<&SiteRead>, nat64: Option<&nat64::Read>, isatap: Option<&is
     uses
 }
 
-pub(super) fn prefixes(
-    site: Option<&SiteRead>,
-    nat64: Option<&nat64::Read>,
-    dns64: Option<&dns64::Read>,
-    isatap: Option<&isatap::Read>,
-    report: &mut Report,
-) {
-    let uses = uses(site, nat64, isatap);
+pub(super) fn prefixes(uses: &[Use], dns64: Option<&dns64::Read>, report: &mut Report) {
     for (i, later) in uses.iter().enumerate() {
         for earlier in &uses[..i] {
             // Two derived values cannot collide, and have one place.
@@ -207,6 +209,16 @@ pub(super) fn coverage(policy: &Policy, node: &Node<'_>, report: &mut Report) {
         Rule::Uncovered,
         "clients can no longer open anything on the intranet",
         "the first [[policy]] removes the default rule; add one from \"clients\" to \"intranet\"",
+        report,
+    );
+}
+
+/// Without rules of its own a gateway lets only ISATAP hosts open to the clients.
+pub(super) fn native_policy(node: &Node<'_>, report: &mut Report) {
+    node.at(()).warn(
+        Rule::Nobody,
+        "no native host may open anything to the clients",
+        "add [[policy]] from one of these prefixes to \"clients\", and one from \"clients\" to \"intranet\"",
         report,
     );
 }
