@@ -12,6 +12,7 @@ mod hosts;
 mod ledger;
 mod listen;
 pub(crate) mod nat64;
+mod native;
 mod net;
 mod policy;
 mod ptr;

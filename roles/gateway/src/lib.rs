@@ -16,6 +16,7 @@
 //! | `net` | the packet plane |
 //! | `control` | the control plane |
 //! | `names` | DNS64 service, registration of clients |
+//! | `native` | the way to the clients, advertised on segments with IPv6 of their own |
 //! | `lease` | addresses that clients are given |
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,7 @@ use sixgate_config::Gateway;
 mod control;
 mod lease;
 pub mod names;
+mod native;
 mod net;
 mod parent;
 mod run;

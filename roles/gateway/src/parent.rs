@@ -4,7 +4,9 @@
 
 mod devices;
 mod machine;
+mod native;
 mod ports;
 
 pub(crate) use devices::{Devices, change_prefixes, error_sources, prepare};
 pub(crate) use machine::Machine;
+pub(crate) use native::Advertised;

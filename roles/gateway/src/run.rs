@@ -13,6 +13,7 @@ use sixgate_nat64::Nat64;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::control::{self, Net, Site};
+use crate::native::Native;
 use crate::net::{IsatapLink, KernelWays, Parts, Translator, Worker};
 use crate::parent::{self, Devices, Machine};
 use crate::seam::{ToControl, ToNet};
@@ -69,6 +70,10 @@ fn with_journal(path: &Path, config: Gateway, journal: &mut Journal) -> Result<(
     };
     let failed = parts.outbox.clone();
     let net = Net::new(to_net, waker);
+    let native = {
+        let seed = u64::from_le_bytes(*seed()?.first_chunk().expect("a seed has 32 octets"));
+        Native::start(&site.config, devices.native, net.clone(), seed)?
+    };
     let seed = seed()?;
     // The poller belongs to the thread that waits in it.
     let worker = move || match privilege::give_up_all().and_then(|()| Worker::new(parts, seed)) {
@@ -78,6 +83,9 @@ fn with_journal(path: &Path, config: Gateway, journal: &mut Journal) -> Result<(
     let packets = thread::Builder::new().name("worker-0".to_owned()).spawn(worker)?;
     let outcome = control::run(path, site, store, net.clone(), from_net);
     net.tell(ToNet::Stop);
+    if let Some(native) = native {
+        native.stop();
+    }
     if packets.join().is_err() {
         return Err(Failure::new("the packet plane panicked; please report this as a bug"));
     }

@@ -22,6 +22,7 @@
 //! | GET [`path::ISATAP_ALLOW`] | | [`AllowList`] |
 //! | POST [`path::ISATAP_ALLOW`] | [`AllowRequest`] | [`Changed`] |
 //! | POST [`path::ISATAP_DENY`], [`path::ISATAP_FORGET`] | [`HostsRequest`] | [`Changed`] |
+//! | GET [`path::NATIVE`] | | [`Native`] |
 //! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
 //! | POST [`path::CLIENT_RENEW`] | | [`Renewed`] |
@@ -39,6 +40,7 @@ mod flows;
 mod isatap;
 mod names;
 mod nat64;
+mod native;
 pub mod path;
 mod status;
 mod tokens;
@@ -60,6 +62,7 @@ pub use isatap::{HostState, IsatapHost, IsatapHosts, IsatapRouter};
 pub use jiff::Timestamp;
 pub use names::{Answer, Explanation, Nrpt, NrptRule, Question, Route, Steering, Step};
 pub use nat64::{Binding, Nat64Bib, Nat64Pools, Nat64Sessions, Pool, Session};
+pub use native::{Native, NativeInterface};
 pub use status::{
     ClientState, ClientStatus, Component, ComponentState, GatewayStatus, HostStatus, Renewed, RouterLink,
     RouterName, Status,

@@ -32,6 +32,8 @@ pub const ISATAP_ALLOW: &str = "/v1/isatap/allow";
 pub const ISATAP_DENY: &str = "/v1/isatap/deny";
 /// POST: leave hosts to the file again.
 pub const ISATAP_FORGET: &str = "/v1/isatap/forget";
+/// GET: what a native host must know of this gateway.
+pub const NATIVE: &str = "/v1/native";
 /// GET
 pub const NAT64_SESSIONS: &str = "/v1/nat64/sessions";
 /// GET

@@ -59,6 +59,7 @@ impl Handler for Api {
                 Ok(wanted) => self.0.forget_hosts(wanted).await,
                 Err(response) => response,
             },
+            (Method::Get, path::NATIVE) => self.native(),
             (Method::Get, path::NAT64_BIB) => document(self.bib().await),
             (Method::Get, path::NAT64_SESSIONS) => document(self.sessions().await),
             (Method::Get, path::NAT64_POOLS) => document(self.pools().await),

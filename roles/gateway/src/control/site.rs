@@ -116,6 +116,11 @@ impl Site {
                 }
             }
         }
+        for prefix in self.config.native.iter().flat_map(|n| &n.prefixes) {
+            // The kernel forwards to and from these: netfilter sees that they come by the interfaces that lead to them.
+            let who = Identity { groups: group::INTRANET, name: Identity::NAMELESS };
+            builder = builder.route(*prefix, Way::Kernel.id()).identity(*prefix, who);
+        }
         if let (Some(config), Some(v4)) = (&self.config.isatap, self.isatap_address) {
             builder = self.isatap_link(builder, config, v4);
         }
@@ -199,6 +204,7 @@ impl Site {
         let mut routes = vec![route(host(site.dns64_address()))];
         routes.extend(self.config.nat64.iter().flat_map(|n| &n.prefixes).map(|p| route(p.prefix())));
         routes.extend(self.config.isatap.iter().flat_map(Isatap::prefixes).map(route));
+        routes.extend(self.config.native.iter().flat_map(|n| &n.prefixes).map(|p| route(*p)));
         // Other clients: a name in the clients' zone must lead into the tunnel, whatever policy then says.
         routes.push(route(site.clients()));
         let own = LeasedPrefix {

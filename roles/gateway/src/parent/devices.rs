@@ -9,6 +9,7 @@ use sixgate_io_link::{PathErrors, Proto41, Tun, TunOptions};
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, isatap};
 
 use super::Machine;
+use super::native::{self, Advertised};
 use super::ports::{self, Taken};
 use crate::Failure;
 use crate::control::nat64 as settings;
@@ -25,6 +26,8 @@ pub(crate) struct Devices {
     pub(crate) nat64: Option<(Tun, Aliases)>,
     /// The ISATAP link's socket, and the one for errors about what it sends.
     pub(crate) isatap: Option<(Proto41, PathErrors)>,
+    /// Segments on which the way to the clients is advertised.
+    pub(crate) native: Vec<Advertised>,
 }
 
 /// Makes the devices and sets up what leads to them.
@@ -34,7 +37,7 @@ pub(crate) fn prepare(
     netlink: &mut Netlink,
     journal: &mut Journal,
 ) -> Result<Devices, Failure> {
-    let mut devices = Devices { kernel: Vec::new(), nat64: None, isatap: None };
+    let mut devices = Devices { kernel: Vec::new(), nat64: None, isatap: None, native: Vec::new() };
     if let Some(site) = &config.site {
         let tun = open(&site.device, 1500)?;
         let index = start(&tun, netlink)?;
@@ -61,6 +64,7 @@ pub(crate) fn prepare(
     if let Some(nat64) = &config.nat64 {
         devices.nat64 = Some(translator(config, nat64, machine, netlink, journal)?);
     }
+    devices.native = native::prepare(config, netlink, journal)?;
     Ok(devices)
 }
 
