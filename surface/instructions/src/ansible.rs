@@ -18,7 +18,7 @@ pub(crate) fn way(parameters: &Parameters) -> Way {
         "the machine is not allowed or does not reach the router; the lines above tell which",
     ));
     Way {
-        target: Target::Ansible,
+        target: Target::Ansible.word(),
         title: "Ansible",
         when: "for many Linux machines; the group of the inventory is who has ISATAP".to_owned(),
         files: vec![

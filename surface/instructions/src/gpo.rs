@@ -37,7 +37,7 @@ pub(crate) fn way(parameters: &Parameters) -> Way {
     files.extend(windows::files(parameters, backup));
     files.extend(samba::files(parameters));
     Way {
-        target: Target::Gpo,
+        target: Target::Gpo.word(),
         title: "Group Policy",
         when: "recommended: set in one place, for the machines of one group, and taken back in one place"
             .to_owned(),

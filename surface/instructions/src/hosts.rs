@@ -20,7 +20,7 @@ pub(crate) fn way(parameters: &Parameters) -> Result<Way, Missing> {
         "that is all that HOSTS can do: put the name into DNS, and take the line out again",
     ));
     Ok(Way {
-        target: Target::Hosts,
+        target: Target::Hosts.word(),
         title: "HOSTS",
         when: "tests only: before the name is in DNS, on one machine; an outdated line is found by nobody"
             .to_owned(),

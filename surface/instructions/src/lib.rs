@@ -7,7 +7,7 @@
 //! use sixgate_instructions::{Parameters, Router, Target, instructions};
 //! let router = Router::parse("da-isatap.corp.example").expect("a good name");
 //! let set = instructions(Target::Windows, &Parameters::of(router)).expect("nothing is missing");
-//! assert_eq!(set.ways[0].target, Target::Gpo, "group policy comes first");
+//! assert_eq!(set.ways[0].target, "gpo", "group policy comes first");
 //! assert!(Router::parse("isatap.corp.example").is_err(), "every machine of the site looks this up");
 //! ```
 //!
@@ -18,6 +18,7 @@
 //! | [`pol`] | Registry.pol ([MS-GPREG]), written and read |
 //! | `gpo`, `powershell`, `netsh`, `hosts` | Windows, in the order in which they are recommended |
 //! | `linux`, `ansible`, `networkd` | Linux, likewise |
+//! | [`mod@routes`] | static routes, for segments with IPv6 of their own |
 //! | `text` | all of it as a person reads it |
 #![forbid(unsafe_code)]
 
@@ -32,11 +33,13 @@ mod networkd;
 pub mod parameters;
 pub mod pol;
 mod powershell;
+pub mod routes;
 mod text;
 pub mod way;
 mod windows;
 
 pub use parameters::{Group, Missing, Parameters, Router};
+pub use routes::{Routes, routes};
 pub use text::render;
 pub use way::{Check, Content, Output, Sign, Step, Way};
 
@@ -149,8 +152,8 @@ mod tests {
     #[test]
     fn group_policy_is_first_and_hosts_is_last_and_for_tests() {
         let set = instructions(Target::Windows, &parameters()).unwrap();
-        let order: Vec<Target> = set.ways.iter().map(|w| w.target).collect();
-        assert_eq!(order, [Target::Gpo, Target::PowerShell, Target::Netsh, Target::Hosts]);
+        let order: Vec<&str> = set.ways.iter().map(|w| w.target).collect();
+        assert_eq!(order, ["gpo", "powershell", "netsh", "hosts"]);
         assert!(set.ways[0].when.starts_with("recommended"), "{}", set.ways[0].when);
         assert!(set.ways[3].when.starts_with("tests only"), "{}", set.ways[3].when);
     }

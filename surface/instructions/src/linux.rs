@@ -10,7 +10,7 @@ pub(crate) const UNIT: &str = include_str!("../../../packaging/systemd/sixgate-h
 
 pub(crate) fn way(parameters: &Parameters) -> Way {
     Way {
-        target: Target::Linux,
+        target: Target::Linux.word(),
         title: "sixgate on Linux",
         when: "recommended for Linux: routes to the clients only, routers kept on disk, works without the kernel's sit".to_owned(),
         files: vec![

@@ -18,7 +18,7 @@ pub(crate) fn way(parameters: &Parameters) -> Way {
         "netsh interface ipv6 show route",
     ];
     Way {
-        target: Target::Netsh,
+        target: Target::Netsh.word(),
         title: "netsh",
         when:
             "where there is no PowerShell with Set-NetIsatapConfiguration (before Windows 8 and Server 2012)"

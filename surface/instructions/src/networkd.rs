@@ -39,7 +39,7 @@ pub(crate) fn way(parameters: &Parameters) -> Result<Way, Missing> {
     files.push(Output::text(format!("{DEVICE}-routers.service"), routers(&parameters.addresses)));
     let first = parameters.hosts[0];
     Ok(Way {
-        target: Target::Networkd,
+        target: Target::Networkd.word(),
         title: "systemd-networkd",
         when: "only where sixgate cannot be installed: no router discovery, so nothing follows when the router, the prefix or the \
                host's address changes; one router; the kernel sends to hosts behind different IPv4 routers by one path; needs \

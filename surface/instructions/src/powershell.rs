@@ -9,7 +9,7 @@ pub(crate) fn way(parameters: &Parameters) -> Way {
     let set = format!("Set-NetIsatapConfiguration -Router '{}' -State Enabled", parameters.router);
     let reset = "Reset-NetIsatapConfiguration";
     Way {
-        target: Target::PowerShell,
+        target: Target::PowerShell.word(),
         title: "PowerShell",
         when: "for single machines, or by the software that manages them; a group policy overrides it"
             .to_owned(),

@@ -1,12 +1,10 @@
 //! One way: its files, the steps that put them in force, and the check that follows.
 
-use crate::Target;
-
 /// Everything that a person needs for one way.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Way {
-    /// Whose way it is.
-    pub target: Target,
+    /// One word for whose way it is.
+    pub target: &'static str,
     /// In a few words.
     pub title: &'static str,
     /// When to take it, and what it cannot do.

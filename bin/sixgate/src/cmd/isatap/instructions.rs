@@ -3,13 +3,15 @@
 mod known;
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
-use sixgate_instructions::{Content, Group, Output, Router, Set, Step, Target, Way, instructions, render};
+use sixgate_instructions::{
+    Content, Group, Missing, Output, Router, Set, Step, Target, Way, instructions, render, routes,
+};
 use sixgate_wire::addr::Ipv6Prefix;
 
 use crate::cli::Context;
@@ -23,11 +25,12 @@ What the options leave open comes from the gateway on this machine, or from its 
 Examples:
   sixgate isatap instructions --for windows
   sixgate isatap instructions --for gpo --group helpdesk --output policy
-  sixgate isatap instructions --for linux --router da-isatap.corp.example")]
+  sixgate isatap instructions --for linux --router da-isatap.corp.example
+  sixgate isatap instructions --for routes")]
 pub(super) struct Args {
     /// What the machines are
     #[arg(long = "for", value_name = "TARGET", value_parser = target())]
-    target: Target,
+    target: For,
     /// The gateway's file, instead of asking the gateway
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -49,14 +52,38 @@ pub(super) struct Args {
     /// A machine whose IPv4 address goes into a file (networkd); may be repeated
     #[arg(long = "host", value_name = "IPV4")]
     hosts: Vec<Ipv4Addr>,
+    /// The gateway's address on a segment with IPv6 of its own (routes)
+    #[arg(long, value_name = "IPV6")]
+    via: Option<Ipv6Addr>,
     /// Write the files into this folder
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
 }
 
-fn target() -> impl TypedValueParser<Value = Target> {
-    PossibleValuesParser::new(Target::ALL.map(Target::word))
-        .try_map(|word| Target::ALL.into_iter().find(|t| t.word() == word).ok_or("no such target"))
+/// What was asked for.
+#[derive(Clone, Copy, Debug)]
+enum For {
+    /// ISATAP, one way or another.
+    Isatap(Target),
+    /// Native IPv6: static routes.
+    Routes,
+}
+
+const ROUTES: &str = "routes";
+
+impl For {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Isatap(target) => target.word(),
+            Self::Routes => ROUTES,
+        }
+    }
+}
+
+fn target() -> impl TypedValueParser<Value = For> {
+    let words = Target::ALL.map(Target::word).into_iter().chain([ROUTES]);
+    PossibleValuesParser::new(words)
+        .map(|word| Target::ALL.into_iter().find(|t| t.word() == word).map_or(For::Routes, For::Isatap))
 }
 
 fn prefix(text: &str) -> Result<Ipv6Prefix, String> {
@@ -65,18 +92,23 @@ fn prefix(text: &str) -> Result<Ipv6Prefix, String> {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
-    let parameters = match known::parameters(args, context)? {
-        Ok(parameters) => parameters,
-        Err(exit) => return Ok(exit),
+    let missing = |missing: Missing| Trouble::usage(missing.to_string());
+    let (router, set) = match args.target {
+        For::Isatap(target) => match known::parameters(args, context)? {
+            Ok(known) => (Some(known.router.to_string()), instructions(target, &known).map_err(missing)?),
+            Err(exit) => return Ok(exit),
+        },
+        For::Routes => match known::routes(args, context)? {
+            Ok(known) => (None, Set { ways: routes(&known).map_err(missing)?, left_out: Vec::new() }),
+            Err(exit) => return Ok(exit),
+        },
     };
-    let set =
-        instructions(args.target, &parameters).map_err(|missing| Trouble::usage(missing.to_string()))?;
     let written = match &args.output {
         Some(folder) => write(folder, &set)?,
         None => Vec::new(),
     };
     if context.out.json {
-        context.out.document(&document(args.target, &parameters.router, &set, &written));
+        context.out.document(&document(args.target, router, &set, &written));
         return Ok(Exit::Good);
     }
     context.out.text(&render(&set));
@@ -90,7 +122,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
 fn write(folder: &Path, set: &Set) -> Result<Vec<PathBuf>, Trouble> {
     let mut written = Vec::new();
     for way in &set.ways {
-        let folder = if set.ways.len() > 1 { folder.join(way.target.word()) } else { folder.to_owned() };
+        let folder = if set.ways.len() > 1 { folder.join(way.target) } else { folder.to_owned() };
         for file in &way.files {
             let path = folder.join(&file.path);
             let place = path.parent().unwrap_or(&folder);
@@ -105,14 +137,14 @@ fn write(folder: &Path, set: &Set) -> Result<Vec<PathBuf>, Trouble> {
     Ok(written)
 }
 
-fn document(target: Target, router: &Router, set: &Set, written: &[PathBuf]) -> Value {
+fn document(target: For, router: Option<String>, set: &Set, written: &[PathBuf]) -> Value {
     let left_out = set.left_out.iter().map(|(target, missing)| {
         json!({"target": target.word(), "missing": missing.what, "option": missing.option})
     });
     json!({
         "schema": 1,
         "for": target.word(),
-        "router": router.to_string(),
+        "router": router,
         "ways": set.ways.iter().enumerate().map(|(i, way)| one(i + 1, way)).collect::<Vec<_>>(),
         "left_out": left_out.collect::<Vec<_>>(),
         "written": written,
@@ -124,7 +156,7 @@ fn one(rank: usize, way: &Way) -> Value {
         steps.iter().map(|s| json!({"what": s.what, "commands": s.commands})).collect()
     };
     json!({
-        "target": way.target.word(),
+        "target": way.target,
         "rank": rank,
         "title": way.title,
         "when": way.when,

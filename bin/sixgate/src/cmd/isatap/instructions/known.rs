@@ -1,9 +1,9 @@
 //! Where the values come from: options first, then the gateway's file or the gateway itself.
 
 use serde_json::Value;
-use sixgate_api::{Document, IsatapRouter, path};
+use sixgate_api::{Document, IsatapRouter, Native, path};
 use sixgate_config::isatap::{AllowedHost, Isatap};
-use sixgate_instructions::{Group, Parameters, Router};
+use sixgate_instructions::{Group, Parameters, Router, Routes};
 use sixgate_io_control::Method;
 
 use super::Args;
@@ -36,6 +36,39 @@ pub(super) fn parameters(args: &Args, context: &Context) -> Result<Result<Parame
         }
     };
     Ok(Ok(with_options(base, args)))
+}
+
+/// What static routes are made from; `Err` as above.
+pub(super) fn routes(args: &Args, context: &Context) -> Result<Result<Routes, Exit>, Trouble> {
+    let known = match &args.config {
+        Some(path) => {
+            let gateway = match file::checked(path, &context.out, sixgate_config::gateway)? {
+                Ok(gateway) => gateway,
+                Err(exit) => return Ok(Err(exit)),
+            };
+            let to = gateway.site.as_ref().map(|site| site.clients()).into_iter().collect();
+            let advertised = gateway.native.is_some_and(|native| !native.advertise.is_empty());
+            // Which address the gateway has there is not in the file.
+            Routes { to, via: None, advertised }
+        }
+        None if args.via.is_some() && !args.routes.is_empty() => {
+            Routes { to: Vec::new(), via: None, advertised: false }
+        }
+        None => {
+            let answer = call(context, Method::Get, path::NATIVE, &Value::Null)?;
+            let document: Document<Native> = serde_json::from_value(answer).map_err(|e| {
+                Trouble::failed("answer", format!("the daemon's answer is not understood: {e}"))
+            })?;
+            let native = document.body;
+            Routes {
+                to: native.routes.iter().filter_map(|r| r.parse().ok()).collect(),
+                via: native.interfaces.iter().flat_map(|i| &i.addresses).next().copied(),
+                advertised: native.interfaces.iter().any(|i| i.advertised),
+            }
+        }
+    };
+    let to = if args.routes.is_empty() { known.to } else { args.routes.clone() };
+    Ok(Ok(Routes { to, via: args.via.or(known.via), advertised: known.advertised }))
 }
 
 /// What the file says; the address of an interface is not in it.
