@@ -12,11 +12,15 @@ RELEASE := $(TARGET)/release/sixgate
 DEBUG := $(TARGET)/debug/sixgate
 CORES := sixgate-time sixgate-reason sixgate-wire sixgate-nat64 sixgate-isatap sixgate-iphttps sixgate-dns64 sixgate-fabric sixgate-roaming
 
-.PHONY: all lab up down test setup build release lint layers unit cores deny fuzz e2e bench
+.PHONY: all lab up down test setup setup-tests build release lint layers unit cores deny fuzz e2e bench
 all: build
 
 setup:
 	packaging/setup
+
+# Also the real peers that the tests run against.
+setup-tests:
+	packaging/setup --tests
 
 build: setup
 	$(CARGO) build --workspace --locked
@@ -52,7 +56,7 @@ deny: setup
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny --offline check bans licenses sources
 
-unit: setup
+unit: setup-tests
 	$(CARGO) test --workspace --exclude sixgate-e2e --locked --no-fail-fast
 
 # Each core crate alone and with no feature, so that it can be taken alone.
@@ -63,11 +67,11 @@ fuzz: setup
 	fuzz/run
 
 # One lab at a time: the tests share the machine's two cores with eleven kernels' worth of network.
-e2e: setup
+e2e: setup-tests
 	$(CARGO) build --locked -p sixgate
 	SIXGATE_BIN=$(abspath $(DEBUG)) $(CARGO) test --locked -p sixgate-e2e --no-fail-fast -- --test-threads=1
 
 # Time and allocations of a packet, then throughput as a ratio to plain kernel forwarding.
-bench: release
+bench: setup-tests release
 	$(CARGO) run --release --locked -q -p sixgate-bench-micro
 	SIXGATE_BIN=$(abspath $(RELEASE)) $(CARGO) run --release --locked -q -p sixgate-bench-ratio
