@@ -25,11 +25,13 @@ pub(crate) struct Site {
 impl Site {
     /// Looks at the machine. `None` while the interface has no IPv4 address, or nothing says which interface it is.
     ///
-    /// Without `interface` it is the one that leads to the first router.
+    /// Without `interface` it is the one that leads to the first router. While no route does, as in the middle of a renewal of
+    /// the machine's own address, it stays as it was `before`: connections must not end by that.
     pub(crate) fn look(
         netlink: &mut Netlink,
         interface: Option<&str>,
         routers: &[Ipv4Addr],
+        before: Option<&Self>,
     ) -> Result<Option<Self>, HostError> {
         let links = netlink.links()?;
         let addresses = netlink.addresses(None)?;
@@ -39,13 +41,17 @@ impl Site {
         };
         let wanted = match interface {
             Some(name) => links.iter().find(|l| l.name == name),
-            None => path.and_then(|p| links.iter().find(|l| l.index == p.link)),
+            None => match path {
+                Some(path) => links.iter().find(|l| l.index == path.link),
+                None => before.and_then(|b| links.iter().find(|l| l.name == b.interface)),
+            },
         };
         let Some(link) = wanted else { return Ok(None) };
         let here = addresses.iter().filter(|a| a.link == link.index).filter_map(|a| as_v4(a.address));
-        // Of several addresses the one that the kernel would use towards the router.
+        // Of several addresses the one that the kernel would use towards the router, else the one that it was.
         let source = path.filter(|p| p.link == link.index).and_then(|p| as_v4(p.source?));
-        let Some(address) = source.or_else(|| here.clone().next()) else { return Ok(None) };
+        let was = before.map(|b| b.address).filter(|was| here.clone().any(|a| a == *was));
+        let Some(address) = source.or(was).or_else(|| here.clone().next()) else { return Ok(None) };
         Ok(Some(Self {
             interface: link.name.clone(),
             address,

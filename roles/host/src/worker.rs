@@ -194,7 +194,8 @@ impl Worker {
     /// Looks at the network: begins anew with another address, and asks again when the interface came back.
     fn look(&mut self) -> Result<(), Failure> {
         let parts = &mut self.parts;
-        let seen = Site::look(parts.kernel.netlink(), parts.interface.as_deref(), &parts.routers)?;
+        let before = self.link.as_ref().map(|link| &link.site);
+        let seen = Site::look(parts.kernel.netlink(), parts.interface.as_deref(), &parts.routers, before)?;
         let Some(site) = seen else {
             if self.link.take().is_some() {
                 self.lost = true;

@@ -99,6 +99,39 @@ fn a_router_that_dies_is_given_up_and_taken_back() {
 }
 
 #[test]
+fn an_open_tcp_connection_goes_on_by_the_next_router() {
+    let world = World::new("goeson");
+    world.second_router_address("10.6.8.2");
+    let mut first = world.router();
+    let _second = world.router_at("10.6.8.2");
+    let mut host = world.host_with("interface = \"eth0\"\nrouters = [\"10.6.8.1\", \"10.6.8.2\"]\n");
+    host.wait_for("ready");
+    let by_first = || world.host_ip("-6 route get fd00:1::7").contains("via fe80::5efe:a06:801");
+    eventually("a route by the first", by_first);
+    let wait = world.longest_wait("[fd00:1::7]:5003", || first.kill());
+    assert!(!by_first(), "it went by the first all the time");
+    assert!(wait > Duration::from_millis(300), "nothing was interrupted: {wait:?}");
+    assert!(wait < Duration::from_secs(3), "{wait:?}");
+    world::measured("TCP across the end of a router, longest wait", wait);
+}
+
+#[test]
+fn a_route_that_is_gone_for_a_moment_does_not_cost_the_address() {
+    let world = World::new("renews");
+    let _router = world.router();
+    // The interface is the one that leads to the router.
+    let mut host = world.host_with("routers = [\"10.6.8.1\"]\n");
+    host.wait_for("ready");
+    eventually("a client", || world.host_run("ping -6 -c 1 -W 1 fd00:1::7").0);
+    world.host_ip("route del 10.6.8.0/24 dev eth0");
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(world.host_ip("-6 address show dev isatap0").contains("fd00:2::5efe:a06:814"), "{}", host.log());
+    world.host_ip("route add 10.6.8.0/24 dev eth0 src 10.6.8.20");
+    eventually("a client again", || world.host_run("ping -6 -c 1 -W 1 fd00:1::7").0);
+    assert!(!host.log().contains("waiting for one"), "{}", host.log());
+}
+
+#[test]
 fn another_address_of_the_interface_is_noticed() {
     let world = World::new("moves");
     let _router = world.router();

@@ -423,3 +423,79 @@ fn joining_and_leaving_leaves_nothing() {
     let again = isatap("leave");
     assert!(!again.good && again.text.contains("no ISATAP host"), "{}", again.text);
 }
+
+/// What systemd does with the unit, in ten lines: it writes down what it is told, and does it.
+const SYSTEMCTL: &str = r#"#!/bin/sh
+echo "$@" >>FOLDER/told
+pid=$(cat FOLDER/pid 2>/dev/null)
+case "$1 $2" in
+"restart sixgate-host.service")
+    [ -z "$pid" ] || kill -TERM "$pid"
+    setsid BINARY host run --config FOLDER/host.toml >FOLDER/host.log 2>&1 </dev/null &
+    echo $! >FOLDER/pid
+    until grep -q " ready" FOLDER/host.log; do sleep 0.05; done ;;
+"reload-or-restart sixgate-host.service") kill -HUP "$pid" ;;
+"disable --now") kill -TERM "$pid" ;;
+esac
+"#;
+
+/// In a mount namespace of its own, where systemd seems to run.
+const SCRIPT: &str = r#"set -e
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/system
+touch /run/systemd/system/sixgate-host.service
+PATH=FOLDER:$PATH
+isatap() { BINARY isatap "$@" --config FOLDER/host.toml; }
+reached() { for try in 1 2 3 4 5 6 7 8 9 10; do ping -n -c 1 -W 1 $1 >/dev/null && echo reached $1 && return; sleep 0.2; done; }
+isatap join 10.6.8.1 --state FOLDER/state --socket FOLDER/host.sock
+reached fd00:1::7
+isatap join --add 10.6.8.3
+reached fdaa:1::7
+isatap leave 10.6.8.3
+isatap leave
+"#;
+
+#[test]
+fn where_systemd_runs_the_service_follows_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mut row = sites("y");
+    let _ra = router(&mut row, "ra", "fd00");
+    let _rc = router(&mut row, "rc", "fdaa");
+    let folder = row.folder().display().to_string();
+    let filled =
+        |text: &str| text.replace("FOLDER", &folder).replace("BINARY", &binary().display().to_string());
+    let systemctl = row.folder().join("systemctl");
+    std::fs::write(&systemctl, filled(SYSTEMCTL)).expect("a file can be written");
+    std::fs::set_permissions(&systemctl, PermissionsExt::from_mode(0o755)).expect("its mode can be set");
+    let said = row.sh("host", &filled(SCRIPT));
+    // Where the script failed, its daemon is still there.
+    let _ = row.sh("host", &format!("kill -KILL $(cat {folder}/pid)"));
+    let log = std::fs::read_to_string(row.folder().join("host.log")).unwrap_or_default();
+    assert!(said.good, "{}{log}", said.text);
+    for line in [
+        "✓ sixgate-host.service is running",
+        "reached fd00:1::7",
+        "routers 10.6.8.1, 10.6.8.3",
+        "reached fdaa:1::7",
+        "✓ sixgate-host.service has taken it over",
+        "✓ sixgate-host.service stopped and disabled",
+        "✓ nothing left: 0 devices isatap0, 0 addresses, 0 routes",
+    ] {
+        assert!(said.text.contains(line), "{line}: {}", said.text);
+    }
+    // One daemon all the time: routers come and go without a connection ending.
+    let told = std::fs::read_to_string(row.folder().join("told")).expect("it was told");
+    let unit = "sixgate-host.service";
+    let expected = [
+        format!("enable {unit}"),
+        format!("restart {unit}"),
+        format!("enable {unit}"),
+        format!("reload-or-restart {unit}"),
+        format!("enable {unit}"),
+        format!("reload-or-restart {unit}"),
+        format!("disable --now {unit}"),
+    ];
+    assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(log.matches(" ready").count(), 1, "{log}");
+}

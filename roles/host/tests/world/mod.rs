@@ -2,7 +2,7 @@
 
 mod parts;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -48,7 +48,12 @@ impl World {
 
     /// A router that serves 10.6.8.0/24. It stops answering when dropped, without a word.
     pub(crate) fn router(&self) -> Part {
-        let mut part = self.part(Side::Router, &[("SIXGATE_PART", "router")]);
+        self.router_at("10.6.8.1")
+    }
+
+    /// Another router of the same offer. Its address must be on the wire.
+    pub(crate) fn router_at(&self, address: &str) -> Part {
+        let mut part = self.part(Side::Router, &[("SIXGATE_PART", "router"), ("SIXGATE_ROUTER", address)]);
         part.wait_for("router ready");
         part
     }
@@ -95,6 +100,26 @@ impl World {
         assert!(sink.ended_well(), "{}", sink.log());
         let sum = |log: String| log.lines().find_map(|l| l.strip_prefix("sum ").map(str::to_owned)).unwrap();
         assert_eq!(sum(source.log()), sum(sink.log()));
+    }
+
+    /// Gives the router's side another IPv4 address.
+    pub(crate) fn second_router_address(&self, address: &str) {
+        must(&format!("ip -n {} address add {address}/24 dev eth0", self.router));
+    }
+
+    /// A TCP connection from the host that is used all the time while `meanwhile` happens a second after it began; gives
+    /// the longest time that an octet took there and back.
+    pub(crate) fn longest_wait(&self, address: &str, meanwhile: impl FnOnce()) -> Duration {
+        let mut server = self.part(Side::Router, &[("SIXGATE_PART", "echo"), ("SIXGATE_ADDRESS", address)]);
+        server.wait_for("listening");
+        let mut client = self.part(Side::Host, &[("SIXGATE_PART", "talk"), ("SIXGATE_ADDRESS", address)]);
+        client.wait_for("talking");
+        thread::sleep(Duration::from_secs(1));
+        meanwhile();
+        assert!(client.ended_well(), "{}", client.log());
+        let log = client.log();
+        let wait = log.lines().find_map(|l| l.strip_prefix("longest wait ")).unwrap();
+        Duration::from_millis(wait.parse().unwrap())
     }
 
     /// How long a connection from the host takes to fail.
@@ -248,6 +273,11 @@ impl Drop for Part {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Tells a person what a test measured.
+pub(crate) fn measured(what: &str, time: Duration) {
+    let _ = writeln!(std::io::stderr(), "{what}: {time:?}");
 }
 
 /// Waits until `what` is so.

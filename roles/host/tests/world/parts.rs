@@ -4,7 +4,7 @@ use std::env;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sixgate_io_link::{Interest, Outer, Poller, Proto41, Tun, TunOptions, clock};
 use sixgate_isatap::{AllowRule, Inbound, Router, RouterConfig};
@@ -16,11 +16,13 @@ pub(crate) fn play() {
     let variable = |name: &str| env::var(name).unwrap_or_default();
     match variable("SIXGATE_PART").as_str() {
         "host" => host(Path::new(&variable("SIXGATE_FILE"))),
-        "router" => router(),
+        "router" => router(variable("SIXGATE_ROUTER").parse().unwrap()),
         "names" => names(),
         "sink" => sink(&variable("SIXGATE_ADDRESS")),
         "source" => source(&variable("SIXGATE_ADDRESS"), variable("SIXGATE_MEGABYTES").parse().unwrap()),
         "connect" => connect(&variable("SIXGATE_ADDRESS")),
+        "echo" => echo(&variable("SIXGATE_ADDRESS")),
+        "talk" => talk(&variable("SIXGATE_ADDRESS")),
         _ => {}
     }
 }
@@ -39,12 +41,17 @@ fn host(file: &Path) {
     }
 }
 
-/// A router that serves the wire's network and routes between it and the kernel.
-fn router() {
-    let address = Ipv4Addr::new(10, 6, 8, 1);
-    let mut tun = Tun::open("r0", &TunOptions { mtu: 1280, queues: 1, offload: true }).unwrap();
+/// A router that serves the wire's network and routes between it and the kernel. Of several, the one with the lowest
+/// address carries the way back.
+fn router(address: Ipv4Addr) {
+    let last = address.octets()[3];
+    let (device, own) = (format!("r{last}"), format!("fd00:2::5efe:a06:8{last:02x}"));
+    let mut tun = Tun::open(&device, &TunOptions { mtu: 1280, queues: 1, offload: true }).unwrap();
     tun.set_up().unwrap();
-    for arguments in ["-6 address add fd00:2::5efe:a06:801/128 dev r0", "-6 route add fd00:2::/64 dev r0"] {
+    for arguments in [
+        format!("-6 address add {own}/128 dev {device}"),
+        format!("-6 route add fd00:2::/64 dev {device} metric {}", 100 + u32::from(last)),
+    ] {
         let status = std::process::Command::new("ip").args(arguments.split(' ')).status().unwrap();
         assert!(status.success());
     }
@@ -99,7 +106,7 @@ fn router() {
             match router.encapsulate(now, &packet) {
                 Ok(to) => socket.send(to, &packet).unwrap(),
                 Err(refused) => {
-                    let from = "fd00:2::5efe:a06:801".parse().unwrap();
+                    let from = own.parse().unwrap();
                     if refused.refusal.is_some_and(|r| refusal::write(r, packet.bytes(), from, &mut out)) {
                         let _ = tun.send(&out);
                     }
@@ -173,6 +180,36 @@ impl Sum {
             self.1 = (self.1 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
+}
+
+/// Gives back what comes, octet by octet.
+fn echo(address: &str) {
+    let listener = TcpListener::bind(address).unwrap();
+    say("listening");
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut octet = [0];
+    while stream.read(&mut octet).unwrap() == 1 {
+        stream.write_all(&octet).unwrap();
+    }
+}
+
+/// Sends an octet twenty times a second for eight seconds and waits for each to come back; says the longest wait.
+fn talk(address: &str) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (start, mut longest, mut count) = (Instant::now(), Duration::ZERO, 0_u8);
+    say("talking");
+    while start.elapsed() < Duration::from_secs(8) {
+        let sent = Instant::now();
+        stream.write_all(&[count]).unwrap();
+        let mut back = [0];
+        stream.read_exact(&mut back).unwrap();
+        assert_eq!(back[0], count);
+        longest = longest.max(sent.elapsed());
+        count = count.wrapping_add(1);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    say(&format!("longest wait {}", longest.as_millis()));
 }
 
 fn connect(address: &str) {
