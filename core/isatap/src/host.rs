@@ -16,6 +16,7 @@ mod discovery;
 mod event;
 mod offer;
 mod packets;
+mod path;
 mod reachability;
 mod router;
 mod way;

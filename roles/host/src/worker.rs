@@ -8,7 +8,7 @@ use std::sync::mpsc;
 
 use sixgate_io_daemon::Tally;
 use sixgate_io_host::Monitor;
-use sixgate_io_link::{Interest, Outer, Poller, Proto41, SleepWatch, Tun, Waker, clock};
+use sixgate_io_link::{Interest, Outer, PathErrors, Poller, Proto41, SleepWatch, Tun, Waker, clock};
 use sixgate_isatap::{Host, HostEvent};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::Packet;
@@ -33,6 +33,7 @@ const TUN: u64 = 1;
 const LINK: u64 = 2;
 const NEWS: u64 = 3;
 const SLEEP: u64 = 4;
+const ERRORS: u64 = 5;
 
 /// What a worker is made of.
 pub(crate) struct Parts {
@@ -50,6 +51,7 @@ pub(crate) struct Parts {
 struct Link {
     site: Site,
     socket: Proto41,
+    errors: PathErrors,
     host: Host,
 }
 
@@ -147,6 +149,9 @@ impl Worker {
             if is(LINK) {
                 self.read_link()?;
             }
+            if is(ERRORS) {
+                self.read_errors()?;
+            }
             if is(TUN) {
                 self.read_tun()?;
             }
@@ -228,10 +233,12 @@ impl Worker {
         let _ = parts.outbox.send(ToControl::Address(site.address));
         let socket = Proto41::bind(site.address)?;
         self.poller.add(&socket, LINK, Interest::READ)?;
+        let errors = PathErrors::open(site.address)?;
+        self.poller.add(&errors, ERRORS, Interest::READ)?;
         let mut host = Host::new(site.config(), parts.seed);
         parts.kernel.begin(host.link_local())?;
         host.set_routers(self.now, &parts.routers);
-        let moved = self.link.replace(Link { site, socket, host }).is_some();
+        let moved = self.link.replace(Link { site, socket, errors, host }).is_some();
         if moved || self.lost {
             self.lost = false;
             self.tell(ToControl::Moved);

@@ -147,6 +147,26 @@ fn a_router_that_dies_is_left_for_the_next_within_three_seconds() {
 }
 
 #[test]
+fn a_router_whose_daemon_is_killed_is_left_with_the_first_lost_packet() {
+    let mut row = sites("k");
+    let mut ra = router(&mut row, "ra", "fd00");
+    let _rb = router(&mut row, "rb", "fd00");
+    let host = host(&mut row, "\"10.6.8.1\", \"10.6.8.2\"");
+    reaches(&row, ONE);
+    // What the machine's kernel says of protocol 41 is believed, and the other router asked.
+    let silence = longest_silence(&mut row, ONE, 5, |row| {
+        row.ip("far", "-6 route replace fd00:2::/64 via fd00:1::2");
+        ra.kill();
+    });
+    measured("killed router, seconds without an answer", silence);
+    assert!(silence < 1.0, "{silence} s");
+    let status = host.ask(&["status"]);
+    let said = (&status["isatap"][0]["state"], &status["isatap"][0]["reason"]);
+    assert_eq!(said, (&"unreachable".into(), &"isatap-path-unreachable".into()), "{status}");
+    assert!(host.ask(&["counters"])["counters"]["isatap-path-unreachable"].as_u64() > Some(0));
+}
+
+#[test]
 fn each_site_is_reached_from_its_own_address() {
     let mut row = sites("s");
     let _ra = router(&mut row, "ra", "fd00");

@@ -88,6 +88,7 @@ impl Host {
         router.form = form;
         router.discovery.answered(now, offer::shortest(&lease));
         router.reachability.confirm(now);
+        router.path_failed = false;
         router.times.take(&parameters);
         router.offer.take(now, &lease, parameters.preference);
         router.has_offered |= !router.offer.is_empty();

@@ -129,7 +129,7 @@ impl Host {
         Ok(v4)
     }
 
-    fn next_hop(&self, src: Ipv6Addr, dst: Ipv6Addr) -> Result<Ipv4Addr, Refused> {
+    pub(super) fn next_hop(&self, src: Ipv6Addr, dst: Ipv6Addr) -> Result<Ipv4Addr, Refused> {
         let unreachable = |reason| Refused::with(reason, Refusal::AddressUnreachable);
         // RFC 6324, section 3.3: whatever the form and the prefix, never to ourselves.
         if self.site.is_embedded_in(dst) {
@@ -152,7 +152,7 @@ impl Host {
         self.chosen.ways.take(src, dst)
     }
 
-    fn is_own_address(&self, address: Ipv6Addr) -> bool {
+    pub(super) fn is_own_address(&self, address: Ipv6Addr) -> bool {
         address == self.link_local() || self.chosen.has_address(address)
     }
 }

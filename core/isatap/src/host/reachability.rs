@@ -100,6 +100,19 @@ impl Reachability {
         }
     }
 
+    /// The network says that it cannot be reached: asked at once, and in doubt until it answers. Not when it answered a moment
+    /// ago, so that nobody can make us turn from one router to another with every packet.
+    pub(super) fn path_failed(&mut self, now: Instant) {
+        let believed = match self {
+            Self::Reachable { confirmed, .. } => now.since(*confirmed) > FRESH,
+            Self::Probing { sent, .. } => *sent <= DOUBTFUL,
+            Self::Unknown | Self::Failed => false,
+        };
+        if believed {
+            *self = Self::Probing { sent: DOUBTFUL, next: now };
+        }
+    }
+
     /// True when another router should be taken, if there is one.
     pub(super) fn is_suspect(&self) -> bool {
         match self {
@@ -146,16 +159,20 @@ impl Host {
             doubt |= self.probe(now, at);
         }
         if doubt {
-            // Whoever is turned to must be known to be there by then.
-            for router in &mut self.routers {
-                router.reachability.ask(now);
-            }
+            self.ask_others(now);
             for at in 0..self.routers.len() {
                 self.probe(now, at);
             }
         }
         // A router that was given up a moment ago is due for a solicitation.
         self.solicit_due(now);
+    }
+
+    /// One router is in doubt: whoever is turned to must be known to be there by then.
+    pub(super) fn ask_others(&mut self, now: Instant) {
+        for router in &mut self.routers {
+            router.reachability.ask(now);
+        }
     }
 
     /// Asks one router if it is due; true when it has left a solicitation unanswered.
@@ -195,6 +212,7 @@ impl Host {
         if message.solicited && router.is_usable() {
             let doubted = router.reachability.is_suspect();
             router.reachability.confirm(now);
+            router.path_failed = false;
             if doubted {
                 self.choose(now);
             }

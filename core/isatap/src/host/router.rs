@@ -3,8 +3,8 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_reason::{
-    ISATAP_NO_PREFIX, ISATAP_NO_ROUTE, ISATAP_OFFER_ENDED, ISATAP_ROUTER_SILENT, ISATAP_ROUTER_UNREACHABLE,
-    ISATAP_ROUTER_WITHDRAWN, Reason,
+    ISATAP_NO_PREFIX, ISATAP_NO_ROUTE, ISATAP_OFFER_ENDED, ISATAP_PATH_UNREACHABLE, ISATAP_ROUTER_SILENT,
+    ISATAP_ROUTER_UNREACHABLE, ISATAP_ROUTER_WITHDRAWN, Reason,
 };
 use sixgate_time::Instant;
 use sixgate_wire::addr::Ipv6Prefix;
@@ -23,6 +23,8 @@ pub(super) struct Router {
     pub(super) reachability: Reachability,
     pub(super) times: Times,
     pub(super) offer: Offer,
+    /// The IPv4 network said that it cannot be reached, and it has not answered since.
+    pub(super) path_failed: bool,
     /// It offered something at some time.
     pub(super) has_offered: bool,
     /// The state that was last told, and since when it is that.
@@ -39,6 +41,7 @@ impl Router {
             reachability: Reachability::Unknown,
             times: Times::default(),
             offer: Offer::default(),
+            path_failed: false,
             has_offered: false,
             told: RouterState::Soliciting,
             since: now,
@@ -76,6 +79,9 @@ impl Router {
     /// Why there is no address or no route through it.
     fn reason(&self, state: RouterState) -> Option<Reason> {
         match state {
+            RouterState::Soliciting | RouterState::Silent | RouterState::Unreachable if self.path_failed => {
+                Some(ISATAP_PATH_UNREACHABLE)
+            }
             RouterState::Soliciting => None,
             RouterState::Reachable if self.offer.prefixes.is_empty() => Some(ISATAP_NO_PREFIX),
             RouterState::Reachable if self.offer.routes.is_empty() => Some(ISATAP_NO_ROUTE),

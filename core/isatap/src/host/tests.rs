@@ -12,6 +12,7 @@ use sixgate_wire::refusal::Refusal;
 
 mod changes;
 mod machine;
+mod path;
 mod sites;
 
 use super::*;

@@ -1,7 +1,7 @@
 //! The two ways of a packet: from the routers to the kernel, and from the kernel to the routers.
 
 use sixgate_io_link::{Tun, clock};
-use sixgate_isatap::Inbound;
+use sixgate_isatap::{Inbound, Refused};
 use sixgate_reason::{BUFFER_FULL, ISATAP_CONGESTION_LOST, QUEUE_FULL};
 use sixgate_wire::{Packet, ecn, refusal};
 
@@ -73,6 +73,30 @@ impl Worker {
         outcome
     }
 
+    /// Reads what the IPv4 network says of packets that were sent to routers, and tells their senders where nothing else leads.
+    pub(super) fn read_errors(&mut self) -> Result<(), Failure> {
+        let Some(mut quoted) = self.arrivals.pop() else { return Ok(()) };
+        let mut outcome = Ok(());
+        for _ in 0..BATCH {
+            let Some(link) = &mut self.link else { break };
+            let reported = match link.errors.receive(&mut quoted) {
+                Ok(Some(reported)) => reported,
+                Ok(None) => break,
+                Err(e) => {
+                    outcome = Err(lost("the socket of ICMP errors", e));
+                    break;
+                }
+            };
+            let to = reported.to;
+            match link.host.path_failed(self.now, to, reported.fault, &quoted) {
+                Ok(refused) => self.refuse(&refused, &quoted),
+                Err(reason) => self.tally.count(self.now, reason, format_args!("towards {to}")),
+            }
+        }
+        self.arrivals.push(quoted);
+        outcome
+    }
+
     fn send(&mut self, packet: &Packet) {
         let Some(link) = &mut self.link else { return };
         match link.host.encapsulate(self.now, packet) {
@@ -82,18 +106,21 @@ impl Worker {
                     self.tally.count(self.now, fault.reason(), format_args!("{packet:?}"));
                 }
             }
-            Err(refused) => {
-                self.tally.count(self.now, refused.reason, format_args!("{packet:?}"));
-                let Some(refusal) = refused.refusal else { return };
-                let from = link.host.link_local();
-                // The kernel is told by us alone, and tells nobody else, so there is no limit to the rate (RFC 4443,
-                // section 2.4 (f) is about the load of a network).
-                if refusal::write(refusal, packet.bytes(), from, &mut self.scratch)
-                    && !give(&mut self.parts.tun, &self.scratch)
-                {
-                    self.tally.count(self.now, BUFFER_FULL, "an ICMPv6 error towards the kernel");
-                }
-            }
+            Err(refused) => self.refuse(&refused, packet),
+        }
+    }
+
+    /// Counts a packet that does not leave, and tells its sender why.
+    fn refuse(&mut self, refused: &Refused, packet: &Packet) {
+        self.tally.count(self.now, refused.reason, format_args!("{packet:?}"));
+        let (Some(refusal), Some(link)) = (refused.refusal, &self.link) else { return };
+        let from = link.host.link_local();
+        // The kernel is told by us alone, and tells nobody else, so there is no limit to the rate (RFC 4443,
+        // section 2.4 (f) is about the load of a network).
+        if refusal::write(refusal, packet.bytes(), from, &mut self.scratch)
+            && !give(&mut self.parts.tun, &self.scratch)
+        {
+            self.tally.count(self.now, BUFFER_FULL, "an ICMPv6 error towards the kernel");
         }
     }
 }

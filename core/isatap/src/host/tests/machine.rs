@@ -3,15 +3,18 @@
 use std::fmt::Write;
 use std::string::String;
 
+use sixgate_wire::path_error::PathFault;
+
 use super::*;
 use crate::host::reachability::Reachability;
 
 const NOW: Instant = Instant::from_secs(1000);
 
-fn states() -> [(&'static str, Reachability); 6] {
+fn states() -> [(&'static str, Reachability); 7] {
     [
         ("unknown", Reachability::Unknown),
-        ("reachable", Reachability::Reachable { confirmed: NOW, waiting_since: None }),
+        ("reachable", Reachability::Reachable { confirmed: NOW - secs(2), waiting_since: None }),
+        ("just answered", Reachability::Reachable { confirmed: NOW, waiting_since: None }),
         ("waiting", Reachability::Reachable { confirmed: NOW, waiting_since: Some(NOW) }),
         ("asked once", Reachability::Probing { sent: 1, next: NOW + Duration::from_millis(500) }),
         ("asked eight times", Reachability::Probing { sent: 8, next: NOW + Duration::from_millis(500) }),
@@ -31,7 +34,7 @@ fn name(state: Reachability) -> String {
 
 type Event = (&'static str, fn(&mut Host, Instant));
 
-fn all_events() -> [Event; 6] {
+fn all_events() -> [Event; 7] {
     [
         ("advertisement", |host, now| {
             advertise(host, now, R1, &usual());
@@ -44,6 +47,9 @@ fn all_events() -> [Event; 6] {
         }),
         ("heard", |host, now| {
             host.decapsulate(now, R1, HOST, &data(six(CLIENT), global(HOST)));
+        }),
+        ("path failed", |host, now| {
+            let _ = host.path_failed(now, R1, PathFault::Unreachable, &data(global(HOST), six(CLIENT)));
         }),
         ("half a second", |host, now| host.handle_timeout(now + Duration::from_millis(500))),
         ("31 seconds", |host, now| host.handle_timeout(now + secs(31))),
