@@ -89,12 +89,13 @@ impl Router {
         }
     }
 
-    /// Takes another configuration. Hosts that are not allowed any more get a withdrawal, the others what is offered now.
+    /// Takes another configuration. Hosts that are not allowed any more get a withdrawal, those that are offered something else now are told, those
+    /// that asked before they were allowed too.
     pub fn reconfigure(&mut self, now: Instant, config: RouterConfig) {
         self.site = Site::new(config.address, &config.own_addresses, &config.broadcasts);
         self.allowed.replace(&config);
         self.offers = Offers::new(&config);
-        let before = self.config.retire.is_on();
+        let before = (self.config.retire.is_on(), self.config.options.clone());
         self.config = config.sorted();
         let (allowed, offers, config) = (&self.allowed, &self.offers, &self.config);
         let somebody_loses = self.hosts.reconsider(config.most_hosts, |v4| {
@@ -103,8 +104,9 @@ impl Router {
         });
         self.give_back();
         self.admit_refused(now);
-        let repeat = somebody_loses || before || self.config.retire.is_on();
-        self.announce(now, if repeat { announce::REPEATED } else { 1 });
+        let retires = before.0 || self.config.retire.is_on();
+        let rounds = if somebody_loses || retires { announce::REPEATED } else { 1 };
+        self.announce(now, rounds, retires || before.1 != self.config.options);
     }
 
     /// Tells whether packets come faster than they are dealt with. Then hosts that are known are served first, and newcomers as far

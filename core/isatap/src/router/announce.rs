@@ -30,6 +30,8 @@ pub(super) struct Announcement {
     pub(super) due: Instant,
     position: usize,
     rounds: u8,
+    /// False: only those for whom something changed.
+    everyone: bool,
 }
 
 impl Router {
@@ -57,7 +59,7 @@ impl Router {
             (host.rx_bytes, host.tx_bytes) = (remembered.rx_bytes, remembered.tx_bytes);
             self.hosts.heard(now, v4, remembered.last_flow.is_some());
         }
-        self.announce(now, 1);
+        self.announce(now, 1, true);
     }
 
     /// Withdraws from every host: no route, no new connections, three times 0.2 s apart. Nobody is served after this.
@@ -65,7 +67,7 @@ impl Router {
     /// Finished when [`Router::is_announcing`] is false.
     pub fn shutdown(&mut self, now: Instant) {
         self.closing = true;
-        self.announce(now, REPEATED);
+        self.announce(now, REPEATED, true);
     }
 
     /// True while hosts are still being told something.
@@ -74,12 +76,17 @@ impl Router {
         self.announcement.is_some()
     }
 
-    pub(super) fn announce(&mut self, now: Instant, rounds: u8) {
+    /// Begins a walk; what one before it had still to say, this one says.
+    pub(super) fn announce(&mut self, now: Instant, rounds: u8, everyone: bool) {
+        let (rounds, everyone) = match &self.announcement {
+            Some(before) => (rounds.max(before.rounds), everyone || before.everyone),
+            None => (rounds, everyone),
+        };
         if self.hosts.served.len() == 0 {
             self.announcement = None;
             return;
         }
-        self.announcement = Some(Announcement { due: now, position: 0, rounds });
+        self.announcement = Some(Announcement { due: now, position: 0, rounds, everyone });
         self.continue_announcement(now);
     }
 
@@ -91,12 +98,17 @@ impl Router {
         while walk.position < self.hosts.served.positions() && told < BATCH.min(self.queue.room()) {
             let position = walk.position;
             walk.position += 1;
-            told += usize::from(self.tell(now, position, walk.rounds == 1));
+            told += usize::from(self.tell(now, position, &walk));
         }
         if walk.position < self.hosts.served.positions() {
             walk.due = now + BETWEEN_BATCHES;
         } else if walk.rounds > 1 {
-            walk = Announcement { due: now + PAUSE, position: 0, rounds: walk.rounds - 1 };
+            walk = Announcement {
+                due: now + PAUSE,
+                position: 0,
+                rounds: walk.rounds - 1,
+                everyone: walk.everyone,
+            };
         } else {
             return;
         }
@@ -104,7 +116,7 @@ impl Router {
     }
 
     /// Tells the host at this position, if there is one; one that leaves is forgotten after the last round.
-    fn tell(&mut self, now: Instant, position: usize, last: bool) -> bool {
+    fn tell(&mut self, now: Instant, position: usize, walk: &Announcement) -> bool {
         let Some((v4, host)) = self.hosts.served.at(position) else {
             return false;
         };
@@ -113,17 +125,22 @@ impl Router {
         if served && host.withdrawn.is_some_and(|w| w.told >= REPEATED) {
             return false;
         }
+        let changed = !served || host.untold || host.exchange.is_some();
+        if !walk.everyone && !changed {
+            return false;
+        }
         let leaves = !served || self.closing && host.withdrawn.is_none();
         let lease =
             if leaves { Arc::new(offers::withdrawal(host.advertised())) } else { self.offered(now, host) };
         let queued = self.queue.push(self.unsolicited(v4, host, Message::Advertise(lease)));
         if let Some(host) = self.hosts.served_mut(v4).filter(|_| queued) {
             host.told = now;
+            host.untold = false;
             if let Some(withdrawn) = &mut host.withdrawn {
                 withdrawn.told += 1;
             }
         }
-        if last && !self.closing {
+        if walk.rounds == 1 && !self.closing {
             if leaves {
                 self.hosts.dismiss(now, v4, self.allowed.rule(v4).err().unwrap_or(ISATAP_HOST_NOT_ALLOWED));
             } else if let Some(host) = self.hosts.served_mut(v4) {

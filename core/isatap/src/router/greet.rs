@@ -21,6 +21,7 @@ impl Router {
             let offer = self.offers.of(&self.config, rule);
             if let Some(host) = self.hosts.admit(now, v4, Some(rule), offer, Some(theirs)) {
                 (host.ours, host.first_rs, host.last_rs) = (ours, first_rs, last_rs);
+                host.untold = true;
             }
         }
     }

@@ -69,6 +69,8 @@ pub(super) struct Host {
     pub(super) offer: Arc<Lease>,
     /// After a change, until it was told often enough: `offer` with what it had before taken away.
     pub(super) exchange: Option<Arc<Lease>>,
+    /// It was taken in without having asked, and waits to be told.
+    pub(super) untold: bool,
     pub(super) forms: Forms,
     /// The form that its last solicitation used, and the form of ours that it was sent to.
     pub(super) theirs: Form,
@@ -202,6 +204,7 @@ impl Hosts {
             rule,
             offer: Arc::clone(offer),
             exchange: None,
+            untold: false,
             forms,
             theirs: form.unwrap_or(Form::of(v4)),
             ours: Form::Private,

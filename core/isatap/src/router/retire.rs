@@ -88,7 +88,7 @@ impl Router {
             self.hosts.served.touch(v4);
         }
         if changed {
-            self.announce(now, REPEATED);
+            self.announce(now, REPEATED, true);
         }
     }
 
@@ -152,7 +152,7 @@ impl Router {
         if self.config.retire.is_on() && self.renewal <= now {
             self.renewal = now + RENEWAL;
             if self.announcement.is_none() {
-                self.announce(now, 1);
+                self.announce(now, 1, true);
             }
         }
     }

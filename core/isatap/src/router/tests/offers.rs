@@ -107,8 +107,8 @@ fn a_host_that_moves_to_another_rule_gives_back_what_it_had() {
         assert_eq!((old.prefix, old.preferred, old.valid), (super::lease().prefixes[0].prefix, 0, 7200));
         assert_eq!((route.prefix, route.lifetime), (super::lease().routes[0].prefix, 0));
     }
-    // The other one hears what it has anyway.
-    assert!(told.iter().filter(|(to, _)| *to == OTHER).all(|(_, lease)| *lease == second()));
+    // Nothing changed for the other one.
+    assert!(told.iter().all(|(to, _)| *to == HOST));
     // Afterwards the past is forgotten.
     solicit(&mut router, T0, HOST);
     assert_eq!(super::advertised(&drain(&mut router)[0].1).unwrap(), second());
@@ -174,4 +174,50 @@ fn a_host_that_asked_before_it_was_allowed_is_told_when_it_is() {
     let ip = Ipv6::parse(answers[0].1.bytes()).unwrap();
     assert_eq!((answers[0].0, ip.src(), ip.dst()), (STRANGER, asked, fe80(STRANGER)));
     assert_eq!(advertised(&answers[0].1).unwrap(), lease());
+}
+
+#[test]
+fn a_change_is_told_to_those_whom_it_is_about() {
+    let mut config = config();
+    config.allow[0].prefixes = vec!["10.0.0.0/8".parse().unwrap()];
+    let mut router = Router::new(config.clone(), [3; 32]);
+    for n in 0..200 {
+        solicit(&mut router, T0, Ipv4Addr::new(10, 7, 0, n));
+        drain(&mut router);
+    }
+    config.deny = vec!["10.7.0.9/32".parse().unwrap()];
+    router.reconfigure(T0, config.clone());
+    let about = told(&mut router);
+    assert_eq!(about.len(), 3);
+    assert!(about.iter().all(|(to, _)| *to == Ipv4Addr::new(10, 7, 0, 9)));
+    // What all advertisements say is for all.
+    config.options.parameters.hop_limit = 32;
+    router.reconfigure(T0, config);
+    assert_eq!(told(&mut router).len(), 199);
+}
+
+#[test]
+fn a_walk_that_replaces_another_says_what_that_had_to_say() {
+    let mut config = config();
+    config.allow[0].prefixes = vec!["10.0.0.0/8".parse().unwrap()];
+    let mut router = Router::new(config.clone(), [3; 32]);
+    let remembered = |n| RememberedHost {
+        ipv4: Ipv4Addr::new(10, 7, 0, n),
+        form: Form::Private,
+        router_form: Form::Private,
+        first_rs: None,
+        last_rs: None,
+        flows_started: 0,
+        last_flow: None,
+        rx_bytes: 0,
+        tx_bytes: 0,
+    };
+    let all: Vec<_> = (1..=200).map(remembered).collect();
+    router.remember(T0, &all);
+    // Before all of them know that their router is back, another configuration comes that is about nobody.
+    router.reconfigure(T0, config);
+    let mut told: Vec<_> = told(&mut router).into_iter().map(|(to, _)| to).collect();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), 200);
 }
