@@ -139,7 +139,23 @@ pub(crate) fn normal(dn: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_a_server_sends_is_understood_or_is_not(
+            key in "(member|uniqueMember)?(;range=)?[-*0-9]{0,12}",
+            value in ".{0,40}",
+        ) {
+            let entry = entry(&[(key.to_lowercase().as_str(), &[value.as_str()]), ("iphostnumber", &[value.as_str()])]);
+            let _ = (entry.is_group(), entry.members(), entry.machine("corp.example"), domain(&value));
+            // Twice is once.
+            let once = normal(&value);
+            prop_assert_eq!(normal(&once), once);
+        }
+    }
 
     fn entry(pairs: &[(&str, &[&str])]) -> Entry {
         let attributes = pairs

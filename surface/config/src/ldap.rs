@@ -243,7 +243,18 @@ fn parts(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_name_or_is_not(text in ".{0,80}") {
+            let parts = parts(&text);
+            prop_assert_eq!(parts.join(","), text.clone());
+            let _ = (dn(&text), url(&text), first_value(&text));
+        }
+    }
 
     #[test]
     fn a_distinguished_name_has_parts_that_escapes_do_not_end() {

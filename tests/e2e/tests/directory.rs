@@ -66,6 +66,10 @@ fn slapd_says_who_has_isatap_and_its_last_word_holds_while_it_is_down() {
         "{trouble}"
     );
     assert_eq!(list["rules"][0]["addresses"][0], "10.6.8.20", "{list}");
+    let status = daemon.ask(&["status"]);
+    let components = status["components"].as_array().expect("a list");
+    let ldap = components.iter().find(|c| c["component"] == "ldap").expect("there is a directory");
+    assert!(ldap["state"] == "degraded" && ldap["detail"].to_string().contains("last answer"), "{ldap}");
     assert!(has(&row, "fd00:2::") && wait(SOON, || reaches(&row, "fd00:1::7")));
     assert!(text(&file.with_extension("log")).contains("no server answers, its last answer holds"));
 

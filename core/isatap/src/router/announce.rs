@@ -135,7 +135,7 @@ impl Router {
         let queued = self.queue.push(self.unsolicited(v4, host, Message::Advertise(lease)));
         if let Some(host) = self.hosts.served_mut(v4).filter(|_| queued) {
             host.told = now;
-            host.untold = false;
+            host.untold &= walk.rounds > 1;
             if let Some(withdrawn) = &mut host.withdrawn {
                 withdrawn.told += 1;
             }

@@ -69,7 +69,7 @@ pub(super) struct Host {
     pub(super) offer: Arc<Lease>,
     /// After a change, until it was told often enough: `offer` with what it had before taken away.
     pub(super) exchange: Option<Arc<Lease>>,
-    /// It was taken in without having asked, and waits to be told.
+    /// It was taken in, or in again, without having asked, and waits to be told.
     pub(super) untold: bool,
     pub(super) forms: Forms,
     /// The form that its last solicitation used, and the form of ours that it was sent to.
@@ -271,6 +271,8 @@ impl Hosts {
         let mut exchanges = Exchanges::default();
         for (v4, host) in self.served.iter_mut() {
             let found = rule(v4);
+            // It may have heard already that it is to leave.
+            host.untold |= host.rule.is_none() && found.is_some();
             host.rule = found.map(|(number, _)| number);
             let Some((_, offer)) = found else {
                 somebody_loses = true;

@@ -1,6 +1,8 @@
 //! `status`: every function of the gateway, how it is and what a person wants to know beside it.
 
+use jiff::Timestamp;
 use sixgate_api::{Component, ComponentState, GatewayStatus, Status};
+use sixgate_config::Ldap;
 
 use super::Control;
 use crate::seam::Question;
@@ -49,6 +51,9 @@ impl Control {
                 config.names.as_ref().and_then(|n| n.registration.as_ref()).map(|r| r.zone.to_string()),
             ),
         ];
+        if let Some(ldap) = &config.ldap {
+            components.push(self.ldap_component(ldap));
+        }
         if config.policy.is_some() {
             components.push(self.component("policy", Some(format!("{} flows", counts.flows))));
         }
@@ -70,7 +75,24 @@ impl Control {
         }
     }
 
-    /// Registration is the one function that can fail while the daemon runs.
+    /// The directory may be down while its last answer holds.
+    fn ldap_component(&self, ldap: &Ldap) -> Component {
+        let servers: Vec<String> = ldap.servers.iter().map(ToString::to_string).collect();
+        let mut component = self.component("ldap", Some(servers.join(", ")));
+        let Ok(site) = self.site.lock() else { return component };
+        let (groups, trouble) = site.sources.groups.summary();
+        component.detail =
+            format!("{groups} group{}, {}", if groups == 1 { "" } else { "s" }, component.detail);
+        if let Some((trouble, at)) = trouble {
+            component.state = ComponentState::Degraded;
+            let now = Timestamp::now().as_second();
+            let age = at.map_or("no answer yet".to_owned(), |at| format!("last answer {} s ago", now - at));
+            component.detail = format!("{groups} groups, {age}: {trouble}");
+        }
+        component
+    }
+
+    /// Registration may fail while the daemon runs.
     fn names_component(&self, zone: Option<String>) -> Component {
         let registered = self.names.as_ref().map(crate::names::Names::registered).unwrap_or_default();
         let failed: Vec<String> = registered

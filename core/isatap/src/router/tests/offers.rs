@@ -158,6 +158,21 @@ fn a_host_that_is_denied_is_withdrawn_from_and_listed_as_refused() {
 }
 
 #[test]
+fn a_host_that_may_stay_after_all_is_told_so() {
+    let mut router = router();
+    solicit(&mut router, T0, HOST);
+    drain(&mut router);
+    let mut denied = config();
+    denied.deny = vec!["10.6.8.20/32".parse().unwrap()];
+    router.reconfigure(T0, denied);
+    // The first of three withdrawals is out.
+    assert_eq!(advertised(&drain(&mut router)[0].1).unwrap().prefixes[0].preferred, 0);
+    router.reconfigure(T0, config());
+    // As often as the withdrawal had still to be said.
+    assert_eq!(self::told(&mut router), [(HOST, lease()), (HOST, lease())]);
+}
+
+#[test]
 fn a_host_that_asked_before_it_was_allowed_is_told_when_it_is() {
     let mut router = router();
     let asked = isatap::link_local(Form::Global, ROUTER);

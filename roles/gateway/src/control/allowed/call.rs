@@ -100,14 +100,12 @@ impl Control {
 
     /// Looks up the names among these; those that DNS does not answer in time take effect when it does.
     async fn look_up_hosts(&self, hosts: &[AllowedHost]) {
-        let each = async {
-            for host in hosts {
-                if let AllowedHost::Name(name) = host {
-                    names::look_up_now(self, name.as_str()).await;
-                }
-            }
+        let name = |host: &AllowedHost| match host {
+            AllowedHost::Name(name) => Some(name.to_string()),
+            AllowedHost::Prefix(_) => None,
         };
-        if tokio::time::timeout(PATIENCE, each).await.is_err() {
+        let names = hosts.iter().filter_map(name).collect();
+        if tokio::time::timeout(PATIENCE, names::look_up_now(self, names)).await.is_err() {
             tracing::debug!("names of a command are still looked up");
         }
         self.names_wanted.notify_one();

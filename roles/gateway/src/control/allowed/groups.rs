@@ -67,6 +67,21 @@ impl Groups {
         self.0.get(dn)
     }
 
+    /// Forgets all groups but these; gives those that it forgot.
+    fn keep_only(&mut self, wanted: &[String]) -> Vec<String> {
+        let gone: Vec<String> = self.0.keys().filter(|dn| !wanted.contains(dn)).cloned().collect();
+        for dn in &gone {
+            self.0.remove(dn);
+        }
+        gone
+    }
+
+    /// How many groups are known, and what is wrong with one of them.
+    pub(crate) fn summary(&self) -> (usize, Option<(&str, Option<i64>)>) {
+        let trouble = self.0.values().find_map(|k| Some((k.trouble.as_deref()?, k.at)));
+        (self.0.len(), trouble)
+    }
+
     /// Takes what a server said of a group; false when that leaves everything as it was.
     pub(crate) fn answered(&mut self, dn: &str, answer: Result<Group, Error>, server: &str, at: i64) -> bool {
         let known = self.0.entry(dn.to_owned()).or_default();
@@ -144,6 +159,7 @@ pub(crate) async fn keep(control: Arc<Control>) {
         }) else {
             return;
         };
+        forget_others(&control, &groups);
         let pause = match ldap.filter(|_| !groups.is_empty()) {
             Some(ldap) => {
                 let refresh = ldap.refresh;
@@ -174,6 +190,17 @@ async fn ask(control: &Arc<Control>, ldap: Ldap, groups: &[String]) -> Result<()
     };
     take(control, found);
     Ok(())
+}
+
+/// Drops what is known of groups that the file does not name any more.
+fn forget_others(control: &Control, wanted: &[String]) {
+    let gone = control.site.lock().map(|mut site| site.sources.groups.keep_only(wanted)).unwrap_or_default();
+    let rows = gone.iter().map(|dn| (dn.as_bytes(), None));
+    if !gone.is_empty()
+        && let Err(e) = control.store.change_values(Space::LdapGroups, rows)
+    {
+        tracing::warn!("groups that nobody asks for are still on disk: {e}");
+    }
 }
 
 fn unanswered(control: &Control, groups: &[String], trouble: String) -> String {

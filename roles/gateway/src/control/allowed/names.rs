@@ -1,7 +1,7 @@
 //! Addresses of the names that are allowed or denied: asked again when their time to live ends; while DNS is down, the
 //! last good answer holds, also over a restart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,8 @@ const LATEST: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_secs(10);
 /// Questions that are open at a time.
 const AT_ONCE: usize = 16;
+/// Names that are asked for before anything is done about the answers.
+const TOGETHER: usize = 256;
 
 /// What names resolved to when they last did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +59,16 @@ impl Names {
         self.0.get(name)
     }
 
+    /// Forgets all names but these, which are sorted; gives those that it forgot.
+    fn keep_only(&mut self, wanted: &[String]) -> Vec<String> {
+        let gone: Vec<String> =
+            self.0.keys().filter(|name| wanted.binary_search(name).is_err()).cloned().collect();
+        for name in &gone {
+            self.0.remove(name);
+        }
+        gone
+    }
+
     /// Takes an answer; true when it says something else than before.
     pub(crate) fn answered(&mut self, name: &str, mut addresses: Vec<Ipv4Addr>, at: i64) -> bool {
         // Servers rotate their answers, which is no news.
@@ -68,32 +80,71 @@ impl Names {
     }
 }
 
+/// When each name is to be asked for again, and which of them failed last time.
+#[derive(Default)]
+struct Schedule {
+    next: BTreeMap<String, Instant>,
+    failing: BTreeSet<String>,
+}
+
+impl Schedule {
+    /// Those of `wanted`, which is sorted, that are due; the others are forgotten.
+    fn due(&mut self, wanted: Vec<String>) -> Vec<String> {
+        self.next.retain(|name, _| wanted.binary_search(name).is_ok());
+        self.failing.retain(|name| wanted.binary_search(name).is_ok());
+        let now = Instant::now();
+        let is_due = |name: &String| self.next.get(name).is_none_or(|at| *at <= now);
+        wanted.into_iter().filter(is_due).take(TOGETHER).collect()
+    }
+
+    /// Plans the next question; true when the answer is of another kind than the last one.
+    fn answered(&mut self, name: &str, answer: &Result<Resolved, ResolveError>) -> bool {
+        let (pause, is_new) = match answer {
+            Ok(resolved) => {
+                let ttl = Duration::from_secs(u64::from(resolved.ttl));
+                (ttl.clamp(SOONEST, LATEST), self.failing.remove(name))
+            }
+            Err(_) => (RETRY, self.failing.insert(name.to_owned())),
+        };
+        self.next.insert(name.to_owned(), Instant::now() + pause);
+        is_new
+    }
+
+    /// The servers are silent: whoever else is due waits as well.
+    fn all_wait(&mut self, wanted: &[String]) {
+        let next = Instant::now() + RETRY;
+        for name in wanted {
+            let at = self.next.entry(name.clone()).or_insert(next);
+            *at = next.max(*at);
+        }
+    }
+
+    fn wake(&self, wanted: &[String]) -> Instant {
+        let unasked = wanted.iter().any(|name| !self.next.contains_key(name));
+        let soonest = self.next.values().min().copied();
+        if unasked { Instant::now() } else { soonest.unwrap_or_else(|| Instant::now() + LATEST) }
+    }
+}
+
 /// Keeps the addresses of names right until the future is dropped.
 pub(crate) async fn keep(control: Arc<Control>) {
-    let mut schedule: BTreeMap<String, Instant> = BTreeMap::new();
-    let mut failing: BTreeMap<String, ()> = BTreeMap::new();
+    let mut schedule = Schedule::default();
     loop {
         let Ok(wanted) = control.site.lock().map(|site| wanted(&site)) else { return };
-        schedule.retain(|name, _| wanted.binary_search(name).is_ok());
-        failing.retain(|name, ()| wanted.binary_search(name).is_ok());
-        let now = Instant::now();
-        let due: Vec<String> =
-            wanted.into_iter().filter(|name| schedule.get(name).is_none_or(|at| *at <= now)).collect();
-        for (name, answer) in ask(&control, due).await {
-            let next = match &answer {
-                Ok(resolved) => Duration::from_secs(u64::from(resolved.ttl)).clamp(SOONEST, LATEST),
-                Err(_) => RETRY,
-            };
-            let is_new = match &answer {
-                Ok(_) => failing.remove(&name).is_some(),
-                Err(_) => failing.insert(name.clone(), ()).is_none(),
-            };
-            schedule.insert(name.clone(), Instant::now() + next);
-            take(&control, &name, answer, is_new);
+        forget_others(&control, &wanted);
+        let answers = ask(&control, schedule.due(wanted.clone())).await;
+        let is_silence = |(_, answer): &(_, Result<_, _>)| matches!(answer, Err(ResolveError::Exchange(_)));
+        let down = !answers.is_empty() && answers.iter().all(is_silence);
+        let answers: Vec<Answer> = answers
+            .into_iter()
+            .map(|(name, answer)| Answer { is_new: schedule.answered(&name, &answer), name, answer })
+            .collect();
+        take(&control, answers);
+        if down {
+            schedule.all_wait(&wanted);
         }
-        let next = schedule.values().min().copied().unwrap_or(Instant::now() + LATEST);
         tokio::select! {
-            () = tokio::time::sleep_until(next) => {}
+            () = tokio::time::sleep_until(schedule.wake(&wanted)) => {}
             () = control.names_wanted.notified() => {}
         }
     }
@@ -126,12 +177,11 @@ async fn ask(control: &Control, names: Vec<String>) -> Vec<(String, Result<Resol
     }
 }
 
-/// Looks one name up now; true when it has addresses. What it has takes effect at once.
-pub(crate) async fn look_up_now(control: &Control, name: &str) -> bool {
-    let answer = resolve_family(name, Family::V4, &servers(control)).await;
-    let found = answer.as_ref().is_ok_and(|resolved| !resolved.addresses.is_empty());
-    take(control, name, answer, true);
-    found
+/// Looks names up now. What they have takes effect at once.
+pub(crate) async fn look_up_now(control: &Control, names: Vec<String>) {
+    let answers = ask(control, names).await;
+    let answer = |(name, answer)| Answer { name, answer, is_new: true };
+    take(control, answers.into_iter().map(answer).collect());
 }
 
 /// Those of `[dns]`, or else the system's.
@@ -143,41 +193,78 @@ fn servers(control: &Control) -> Vec<SocketAddr> {
     }
 }
 
-/// Takes an answer, or says once why there is none. That a name is gone is an answer: whoever has its address now is not
-/// the one who was allowed.
-fn take(control: &Control, name: &str, answer: Result<Resolved, ResolveError>, is_new: bool) {
+/// What was said of a name.
+struct Answer {
+    name: String,
+    answer: Result<Resolved, ResolveError>,
+    /// It is of another kind than the last one, and worth a line.
+    is_new: bool,
+}
+
+/// Takes answers, or says once why there are none. That a name is gone is an answer: whoever has its address now is not the
+/// one who was allowed.
+fn take(control: &Control, answers: Vec<Answer>) {
+    let at = Timestamp::now().as_second();
+    let rows = control.learn(|site| {
+        let mut rows = Vec::new();
+        for Answer { name, answer, is_new } in answers {
+            let known = &mut site.sources.names;
+            let Some(addresses) = understood(&name, answer, is_new, known) else { continue };
+            if known.answered(&name, addresses, at)
+                && let Some(Ok(row)) = known.get(&name).map(serde_json::to_vec)
+            {
+                rows.push((name.into_bytes(), Some(row)));
+            }
+        }
+        rows
+    });
+    keep_rows(control, rows.unwrap_or_default());
+}
+
+/// The addresses that an answer gives; `None` where it changes nothing.
+fn understood(
+    name: &str,
+    answer: Result<Resolved, ResolveError>,
+    is_new: bool,
+    known: &Names,
+) -> Option<Vec<Ipv4Addr>> {
     let addresses = match answer {
         Ok(resolved) => resolved.addresses,
         Err(ResolveError::NoSuchName) => Vec::new(),
         Err(error) => {
             if is_new {
-                let known = control.site.lock().is_ok_and(|s| !s.sources.names.addresses(name).is_empty());
-                let until = if known {
-                    "its last addresses hold until it does"
-                } else {
+                let until = if known.addresses(name).is_empty() {
                     "the host is not served yet"
+                } else {
+                    "its last addresses hold until it does"
                 };
                 tracing::warn!(host = name, "isatap.allow: the name does not resolve ({error}); {until}");
             }
-            return;
+            return None;
         }
     };
     if addresses.is_empty() && is_new {
         tracing::warn!(host = name, "isatap.allow: the name has no IPv4 address; the host is not served");
     }
-    let v4 = addresses.into_iter().filter_map(|address| match address {
+    let v4 = |address| match address {
         IpAddr::V4(v4) => Some(v4),
         IpAddr::V6(_) => None,
-    });
-    let (v4, at) = (v4.collect(), Timestamp::now().as_second());
-    let row = control.learn(|site| {
-        let news = site.sources.names.answered(name, v4, at);
-        site.sources.names.get(name).filter(|_| news).and_then(|known| serde_json::to_vec(known).ok())
-    });
-    if let Some(Some(row)) = row
-        && let Err(e) =
-            control.store.change_values(Space::IsatapNames, [(name.as_bytes(), Some(row.as_slice()))])
-    {
-        tracing::warn!("addresses of {name} were not kept: {e}");
+    };
+    Some(addresses.into_iter().filter_map(v4).collect())
+}
+
+/// Drops what is known of names that nobody asks for any more: an address that is allowed again is to be a fresh one.
+fn forget_others(control: &Control, wanted: &[String]) {
+    let gone = control.site.lock().map(|mut site| site.sources.names.keep_only(wanted)).unwrap_or_default();
+    keep_rows(control, gone.into_iter().map(|name| (name.into_bytes(), None)).collect());
+}
+
+fn keep_rows(control: &Control, rows: Vec<(Vec<u8>, Option<Vec<u8>>)>) {
+    if rows.is_empty() {
+        return;
+    }
+    let rows = rows.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
+    if let Err(e) = control.store.change_values(Space::IsatapNames, rows) {
+        tracing::warn!("addresses of allowed names were not kept: {e}");
     }
 }
