@@ -13,10 +13,10 @@ use std::process::Stdio;
 use run::{Folder, Run, sixgate};
 use serde_json::{Value, json};
 use sixgate_api::{
-    Answer, Binding, Client, ClientState, ClientStatus, Component, ComponentState, Counters, Document,
-    Explanation, GatewayStatus, HostState, HostStatus, IsatapHost, IsatapHosts, Nat64Bib, NewToken, Nrpt,
-    NrptRule, Revoked, Route, RouterLink, RouterName, Status, Steering, Step, Timestamp, Trace, TraceEnd,
-    TraceStep, TraceVerdict, Who, path,
+    Answer, AskingHost, Binding, Client, ClientState, ClientStatus, Component, ComponentState, Counters,
+    Document, Explanation, GatewayStatus, HostState, HostStatus, IdleHost, IsatapHost, IsatapHosts, Nat64Bib,
+    NeedsIsatap, NewToken, Nrpt, NrptRule, Revoked, Route, RouterLink, RouterName, Status, Steering, Step,
+    Suggestions, Timestamp, Trace, TraceEnd, TraceStep, TraceVerdict, Who, path,
 };
 use sixgate_io_control::{Handler, Request, Response, Server};
 
@@ -78,6 +78,7 @@ fn answer(daemon: Daemon, request: &Request) -> Option<Value> {
         }),
         path::TOKEN_REVOKE => document(Revoked { revoked: u64::from(request.body["name"] == "laptop-01") }),
         path::TRACE => document(trace(request.body["what"].as_str()?)),
+        path::ISATAP_SUGGEST => document(suggestions(request.body["days"].as_u64()?)),
         path::ISATAP_HOSTS => document(IsatapHosts { hosts: hosts() }),
         path::NAT64_BIB => document(Nat64Bib {
             bib: vec![Binding {
@@ -204,6 +205,36 @@ fn trace(what: &str) -> Trace {
     }
 }
 
+fn suggestions(days: u64) -> Suggestions {
+    let idle = |name: &str| IdleHost {
+        name: Some(name.to_owned()),
+        ipv4: "10.6.8.21".parse().unwrap(),
+        rule: Some("helpdesk".to_owned()),
+        first_rs: Some(seconds_ago(50 * 86_400)),
+        last_rs: Some(seconds_ago(12)),
+        last_flow: None,
+    };
+    Suggestions {
+        days: u32::try_from(days).unwrap(),
+        watched_since: Some(seconds_ago(50 * 86_400)),
+        need: vec![NeedsIsatap {
+            name: Some("helpdesk-01".to_owned()),
+            ipv4: "10.6.8.20".parse().unwrap(),
+            rule: Some("helpdesk".to_owned()),
+            flows: 12,
+            last_flow: Some(seconds_ago(5)),
+        }],
+        idle: vec![idle("printer-07")],
+        early: Vec::new(),
+        ask: vec![AskingHost {
+            name: None,
+            ipv4: "10.6.8.77".parse().unwrap(),
+            refusals: 9,
+            last_rs: Some(seconds_ago(12)),
+        }],
+    }
+}
+
 fn hosts() -> Vec<IsatapHost> {
     let host = |name: Option<&str>, ipv4: &str, state, reason: Option<&str>| IsatapHost {
         name: name.map(str::to_owned),
@@ -263,7 +294,9 @@ impl Fake {
 }
 
 /// Every command that asks a daemon.
-const ASKING: [&[&str]; 16] = [
+const ASKING: [&[&str]; 18] = [
+    &["isatap", "suggest"],
+    &["isatap", "hosts", "suggest", "--days", "7"],
     &["capture", "-o", "/dev/null"],
     &["trace", "helpdesk-01", "laptop-01", "tcp/22"],
     &["status"],
@@ -350,6 +383,26 @@ fn who_counters_and_hosts_are_tables() {
     let who = fake.ask(&["who", "--json"]).json();
     assert_eq!(who["clients"][0]["from"], "198.51.100.7");
     assert_eq!(who["schema"], 1);
+}
+
+#[test]
+fn suggestions_are_lists_and_an_empty_one_is_not_shown() {
+    let fake = Fake::start("suggest", Daemon::Gateway);
+    let expected = "The last 60 days; hosts are watched since 50 d\n\
+        They open connections to clients, and need ISATAP:\n  \
+        host         IPv4       by        flows  last flow\n  \
+        helpdesk-01  10.6.8.20  helpdesk  12     5 s\n\
+        They opened none in all this time, and could do without:\n  \
+        host        IPv4       by        first seen  last RS  last flow\n  \
+        printer-07  10.6.8.21  helpdesk  50 d        12 s     -\n\
+        They ask for it and are not allowed:\n  \
+        host       IPv4       refused  last RS  to allow it\n  \
+        (unknown)  10.6.8.77  9 times  12 s     sixgate isatap allow 10.6.8.77\n";
+    assert_eq!(fake.text(&["isatap", "suggest", "--days", "60"]), expected);
+    assert_eq!(fake.text(&["isatap", "hosts", "suggest", "--days", "60"]), expected);
+    assert_eq!(fake.ask(&["isatap", "suggest", "--days", "91"]).code, 2);
+    let json = fake.ask(&["isatap", "suggest", "--json"]).json();
+    assert_eq!((&json["days"], &json["need"][0]["flows"]), (&json!(30), &json!(12)));
 }
 
 #[test]

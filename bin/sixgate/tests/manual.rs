@@ -46,7 +46,7 @@ fn the_samples_of_check_are_what_check_says() {
 }
 
 /// Every section with an unknown key in it, so that `check` lists those that are allowed.
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "zzz = 1",
     "[gateway]\nzzz = 1",
     "[transports]\nzzz = 1",
@@ -62,6 +62,7 @@ const SECTIONS: [&str; 17] = [
     "[[isatap.allow]]\nzzz = 1",
     "[ldap]\nzzz = 1",
     "[native]\nzzz = 1",
+    "[metrics]\nzzz = 1",
     "[client]\nzzz = 1",
     "[host]\nzzz = 1",
 ];

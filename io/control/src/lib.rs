@@ -22,9 +22,11 @@
 
 mod answer;
 mod client;
+mod page;
 mod server;
 mod socket;
 
 pub use answer::Answer;
 pub use client::{CallError, Pieces, call, stream};
+pub use page::serve_page;
 pub use server::{Handler, Method, Peer, Request, Response, Server};

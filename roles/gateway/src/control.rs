@@ -11,6 +11,7 @@ mod flows;
 mod hosts;
 mod ledger;
 mod listen;
+mod metrics;
 pub(crate) mod nat64;
 mod native;
 mod net;
@@ -20,6 +21,7 @@ mod reload;
 mod router;
 mod site;
 mod status;
+mod suggest;
 mod tokens;
 mod trace;
 mod ways;
@@ -31,7 +33,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use sixgate_config::Gateway;
-use sixgate_io_control::Server;
+use sixgate_io_control::{Server, serve_page};
 use sixgate_io_store::Store;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -126,6 +128,14 @@ async fn serve(
             listeners.push(listener);
         }
     }
+    let metrics = match &site.config.metrics {
+        Some(metrics) => Some(
+            TcpListener::bind(metrics.listen)
+                .await
+                .map_err(|e| Failure::new(format!("metrics.listen {}: {e}", metrics.listen)))?,
+        ),
+        None => None,
+    };
     let names = match NamesConfig::of(&site.config) {
         Some(config) => {
             let memory: Arc<Store> = Arc::clone(&store);
@@ -160,6 +170,11 @@ async fn serve(
         }
         let door = Arc::clone(door);
         tasks.spawn(async move { door.renew_own_certificate().await });
+    }
+    if let Some(listener) = metrics {
+        let control = Arc::clone(&control);
+        let page = move || metrics::render(Arc::clone(&control));
+        tasks.spawn(serve_page(listener, metrics::PATH, metrics::CONTENT_TYPE, page));
     }
     tasks.spawn(allowed::names::keep(Arc::clone(&control)));
     tasks.spawn(allowed::groups::keep(Arc::clone(&control)));

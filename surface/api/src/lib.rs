@@ -17,6 +17,7 @@
 //! | POST [`path::CAPTURE`] | [`CaptureRequest`] | [`CaptureLine`]s |
 //! | POST [`path::TRACE`] | [`TraceRequest`] | [`Trace`] |
 //! | POST [`path::FLOWS`] | [`FlowsOf`] | [`Flows`] |
+//! | POST [`path::ISATAP_SUGGEST`] | [`SuggestRequest`] | [`Suggestions`] |
 //! | GET [`path::ISATAP_HOSTS`] | | [`IsatapHosts`] |
 //! | GET [`path::ISATAP_ROUTER`] | | [`IsatapRouter`] |
 //! | GET [`path::ISATAP_ALLOW`] | | [`AllowList`] |
@@ -43,6 +44,7 @@ mod nat64;
 mod native;
 pub mod path;
 mod status;
+mod suggest;
 mod tokens;
 mod trace;
 mod who;
@@ -67,6 +69,7 @@ pub use status::{
     ClientState, ClientStatus, Component, ComponentState, GatewayStatus, HostStatus, Renewed, RouterLink,
     RouterName, Status,
 };
+pub use suggest::{AskingHost, IdleHost, NeedsIsatap, SuggestRequest, Suggestions};
 pub use tokens::{NewToken, Revoked, Token, TokenList, TokenName, TokenRequest, TokenState};
 pub use trace::{Trace, TraceEnd, TraceRequest, TraceStep, TraceVerdict};
 pub use who::{Client, Who};

@@ -22,6 +22,8 @@ pub const TOKEN_REVOKE: &str = "/v1/tokens/revoke";
 pub const CLIENT_REMOVE: &str = "/v1/clients/remove";
 /// POST, on a client: ask for another certificate at once.
 pub const CLIENT_RENEW: &str = "/v1/client/renew";
+/// POST: who needs ISATAP, by what hosts did.
+pub const ISATAP_SUGGEST: &str = "/v1/isatap/suggest";
 /// GET: hosts that asked for ISATAP, served or refused.
 pub const ISATAP_HOSTS: &str = "/v1/isatap/hosts";
 /// GET: what a host of this router must know.

@@ -10,6 +10,7 @@ use crate::dns64::{self, Dns64};
 use crate::header;
 use crate::isatap::{self, Isatap};
 use crate::ldap::{self, Ldap};
+use crate::metrics::{self, Metrics};
 use crate::names::{self, Names};
 use crate::nat64::{self, Nat64};
 use crate::native::{self, Native};
@@ -48,6 +49,8 @@ pub struct Gateway {
     pub native: Option<Native>,
     /// `[names]`
     pub names: Option<Names>,
+    /// `[metrics]`
+    pub metrics: Option<Metrics>,
     /// What may be opened. `None` = nothing is filtered: NAT64 or DNS64 alone, without `[[policy]]`.
     pub policy: Option<Policy>,
 }
@@ -151,6 +154,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     let ldap = ldap_node.as_ref().and_then(|n| ldap::read(n, base, report));
     let native_node = root.take("native");
     let native = native_node.as_ref().and_then(|n| native::read(n, site, report));
+    let metrics = root.take("metrics").and_then(|n| metrics::read(&n, report));
     let policy_node = root.take("policy");
     let given_policy = policy_node.as_ref().map(|n| policy::read(n, report));
     let has_something = has_gateway || nat64_node.is_some() || dns_node.is_some() || isatap_node.is_some();
@@ -205,6 +209,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
         ldap,
         native: native.map(|r| r.value),
         names,
+        metrics,
         policy,
     })
 }

@@ -10,6 +10,7 @@
 
 use serde_json::Value;
 use sixgate_e2e::World;
+use sixgate_e2e::plain::Row;
 use sixgate_lab::product::{CLIENT_DEVICE, GATEWAY_CONFIG, SERVICE, address, gateway};
 
 fn json(world: &World, node: &str, command: &str) -> Value {
@@ -207,4 +208,61 @@ fn a_capture_holds_inner_and_outer_packets_each_with_its_verdict() {
     let read = world.sh("gateway", &format!("tcpdump -n -r {file} 2>/dev/null | grep -c 'IP6'"));
     assert_eq!(read.trim(), "6", "tcpdump reads it");
     world.is_quiet();
+}
+
+#[test]
+fn metrics_are_read_over_the_control_socket_and_suggestions_follow_what_hosts_did() {
+    let world = World::up();
+    opens_flows(&world, 2);
+    let metrics =
+        || world.sh("gateway", "curl -s --unix-socket /run/sixgate/control.sock http://localhost/metrics");
+    let text = metrics();
+    let value = |text: &str, series: &str| {
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{series} is not there: {text}")).parse::<f64>().unwrap()
+    };
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (series, number) = line.rsplit_once(' ').unwrap();
+        assert!(series.starts_with("sixgate_") && number.parse::<f64>().is_ok(), "{line}");
+    }
+    assert_eq!(value(&text, "sixgate_clients_connected"), 2.0);
+    assert_eq!(value(&text, "sixgate_isatap_hosts{state=\"served\"}"), 1.0);
+    assert_eq!(value(&text, "sixgate_isatap_host_flows_total{host=\"10.6.8.20\"}"), 2.0);
+    assert!(!text.contains("laptop"), "no client is named: {text}");
+    let laptop = address(&world, "laptop-01", CLIENT_DEVICE).unwrap();
+    let denied =
+        world.run("helpdesk-01", &["curl", "-sg", "-m", "5", &format!("http://[{laptop}]:3389/")]).unwrap();
+    assert_eq!(denied.code, 7);
+    assert!(value(&metrics(), "sixgate_drops_total{reason=\"policy-denied\"}") >= 1.0);
+
+    let found = json(&world, "gateway", "sixgate isatap hosts suggest --days 7");
+    assert_eq!(
+        (&found["need"][0]["ipv4"], &found["need"][0]["flows"]),
+        (&"10.6.8.20".into(), &2.into()),
+        "{found}"
+    );
+    assert_eq!(found["need"][0]["name"], "helpdesk-01.corp.example");
+    assert_eq!(found["idle"], Value::Array(Vec::new()), "nobody is known for long: {found}");
+    assert!(world.sh("gateway", "sixgate isatap suggest").contains("need ISATAP"));
+    world.is_quiet();
+}
+
+#[test]
+fn metrics_are_served_over_tcp_where_the_file_says_so_and_nothing_else_is() {
+    let mut row = Row::new("m");
+    row.ip("middle", "addr add 192.0.2.1/24 dev m1");
+    let file = row.file(
+        "nat64",
+        "[nat64]\nprefix = \"2001:db8:64::/96\"\npool = [\"192.0.2.2:1-3000\"]\n[metrics]\nlisten = \"127.0.0.1:9464\"\n",
+    );
+    let daemon = row.daemon("middle", &["run"], &file);
+    let page = row.sh("middle", "curl -s -i http://127.0.0.1:9464/metrics");
+    assert!(page.good && page.text.contains("text/plain; version=0.0.4"), "{}", page.text);
+    assert!(page.text.contains("sixgate_nat64_ports{proto=\"tcp\"} 3000\n"), "{}", page.text);
+    for other in ["-s http://127.0.0.1:9464/v1/status", "-s -X POST http://127.0.0.1:9464/metrics"] {
+        let said = row.sh("middle", &format!("curl -o /dev/null -w '%{{http_code}}' {other}"));
+        assert!(said.text.ends_with("404"), "{other}: {}", said.text);
+    }
+    assert!(daemon.stop());
 }

@@ -7,6 +7,7 @@ mod hosts;
 mod instructions;
 mod join;
 mod leave;
+mod suggest;
 
 use crate::cli::Context;
 use crate::exit::{Exit, Trouble};
@@ -27,6 +28,7 @@ enum What {
     Instructions(instructions::Args),
     Join(join::Join),
     Leave(leave::Leave),
+    Suggest(suggest::Suggest),
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
@@ -36,6 +38,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
         What::Hosts(args) => hosts::run(args, context),
         What::Instructions(args) => instructions::run(args, context),
         What::Join(args) => join::join(args, context),
+        What::Suggest(args) => suggest::run(args, context),
         What::Leave(args) => leave::leave(args, context),
     }
 }

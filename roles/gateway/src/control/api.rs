@@ -12,8 +12,8 @@ use sixgate_io_control::{Answer, Handler, Method, Request, Response};
 use sixgate_io_link::clock;
 use sixgate_time::Instant;
 
-use super::Control;
 use super::nat64::{inside, outside};
+use super::{Control, metrics};
 use crate::seam::Question;
 
 /// Answers calls of the control socket.
@@ -26,6 +26,10 @@ impl Handler for Api {
                 Ok(wanted) => super::capture::begin(&self.0, wanted).await,
                 Err(response) => Answer::Document(response),
             },
+            (Method::Get, metrics::PATH) => Answer::Text {
+                content_type: metrics::CONTENT_TYPE,
+                text: metrics::render(Arc::clone(&self.0)).await,
+            },
             _ => Answer::Document(self.handle(request).await),
         }
     }
@@ -34,12 +38,18 @@ impl Handler for Api {
         match (request.method, request.path.as_str()) {
             (Method::Get, path::STATUS) => document(self.0.status().await),
             (Method::Get, path::WHO) => document(self.who().await),
-            (Method::Get, path::COUNTERS) => document(self.counters().await),
+            (Method::Get, path::COUNTERS) => {
+                document(api::Counters { counters: self.0.counts_by_reason().await })
+            }
             (Method::Post, path::TRACE) => match body(&request) {
                 Ok(wanted) => self.0.trace(wanted).await,
                 Err(response) => response,
             },
             (Method::Get, path::EVIDENCE) => document(self.0.evidence().await),
+            (Method::Post, path::ISATAP_SUGGEST) => match body(&request) {
+                Ok(wanted) => self.0.suggest(wanted).await,
+                Err(response) => response,
+            },
             (Method::Post, path::FLOWS) => match body(&request) {
                 Ok(wanted) => self.0.flows_of(wanted).await,
                 Err(response) => response,
@@ -82,6 +92,21 @@ impl Handler for Api {
             },
             (_, path) => Response::not_found(path),
         }
+    }
+}
+
+impl Control {
+    /// What both planes have dropped and refused, by code.
+    pub(crate) async fn counts_by_reason(&self) -> BTreeMap<String, u64> {
+        let counters = self.net.ask(Question::Counters).await.unwrap_or_default();
+        let mut all: BTreeMap<String, u64> =
+            counters.nonzero().map(|(entry, n)| (entry.code.to_owned(), n)).collect();
+        if let Some(names) = &self.names {
+            for (entry, n) in names.counters().nonzero() {
+                *all.entry(entry.code.to_owned()).or_default() += n;
+            }
+        }
+        all
     }
 }
 
@@ -151,18 +176,6 @@ impl Api {
             enrolled: self.0.door.as_ref().map_or(0, |door| door.enrolled()),
             isatap_hosts: counts.hosts_served as u64,
         }
-    }
-
-    async fn counters(&self) -> api::Counters {
-        let counters = self.0.net.ask(Question::Counters).await.unwrap_or_default();
-        let mut all: BTreeMap<String, u64> =
-            counters.nonzero().map(|(entry, n)| (entry.code.to_owned(), n)).collect();
-        if let Some(names) = &self.0.names {
-            for (entry, n) in names.counters().nonzero() {
-                *all.entry(entry.code.to_owned()).or_default() += n;
-            }
-        }
-        api::Counters { counters: all }
     }
 
     async fn bib(&self) -> api::Nat64Bib {

@@ -1,5 +1,6 @@
 //! ISATAP hosts over a restart: nothing else would tell them that their router is back before they ask again.
 
+use std::net::SocketAddr;
 use std::time::Duration as Wait;
 
 use jiff::Timestamp;
@@ -52,12 +53,8 @@ impl Control {
         let views = self.net.ask(Question::IsatapHosts).await.unwrap_or_default();
         let memory = self.net.ask(Question::IsatapMemory).await.unwrap_or_default();
         self.keep_hosts(&memory, false);
-        let servers = match self.site.lock() {
-            Ok(site) => site.config.dns.as_ref().map(|d| d.upstream.clone()).unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
         let nameless = views.iter().filter(|view| view.name.is_none()).map(|view| view.ipv4);
-        let names = self.host_names.of(nameless, servers).await;
+        let names = self.host_names.of(nameless, self.name_servers()).await;
         let now = Timestamp::now().as_second();
         let Ok(ledger) = self.ledger.lock() else { return api::IsatapHosts::default() };
         let mut hosts: Vec<api::IsatapHost> =
@@ -66,6 +63,13 @@ impl Control {
             host.name = host.name.take().or_else(|| names.get(&host.ipv4).cloned());
         }
         api::IsatapHosts { hosts }
+    }
+
+    /// Who is asked for names; empty where the file says nothing.
+    pub(crate) fn name_servers(&self) -> Vec<SocketAddr> {
+        let site = self.site.lock();
+        site.map(|s| s.config.dns.as_ref().map(|d| d.upstream.clone()).unwrap_or_default())
+            .unwrap_or_default()
     }
 
     /// Keeps what the router knows at the end.
@@ -99,7 +103,7 @@ fn line(view: HostView, ledger: &Ledger, now: i64) -> api::IsatapHost {
         // One that leaves is still being told so; nothing of it is taken any more.
         HostState::Leaving | HostState::Refused => false,
     };
-    let kept = ledger.get(view.ipv4).filter(|_| served);
+    let kept = ledger.get(view.ipv4);
     let second = |at: i64| Timestamp::from_second(at).ok();
     api::IsatapHost {
         name: view.name,

@@ -159,6 +159,11 @@ impl Ledger {
         self.entries.get(&v4)
     }
 
+    /// By IPv4 address.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Ipv4Addr, &Entry)> {
+        self.entries.iter().map(|(v4, entry)| (*v4, entry))
+    }
+
     /// Takes over what the router says of the hosts that it serves.
     pub(crate) fn note(&mut self, now: i64, hosts: &[RememberedHost]) {
         let present: BTreeSet<Ipv4Addr> = hosts.iter().map(|h| h.ipv4).collect();

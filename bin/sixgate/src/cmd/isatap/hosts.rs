@@ -4,6 +4,7 @@ use serde_json::Value;
 use sixgate_api::{HostState, IsatapHost, IsatapHosts, path};
 use sixgate_io_control::Method;
 
+use super::suggest::{self, Suggest};
 use crate::cli::Context;
 use crate::cmd::{call, show};
 use crate::exit::{Exit, Trouble};
@@ -11,10 +12,21 @@ use crate::print::{Table, ago, dotted, octets};
 
 /// Hosts that asked this router: served under which rule, or refused and why
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Example: sixgate isatap hosts")]
-pub(crate) struct Hosts {}
+#[command(after_help = "Examples:\n  sixgate isatap hosts\n  sixgate isatap hosts suggest --days 60")]
+pub(crate) struct Hosts {
+    #[command(subcommand)]
+    what: Option<What>,
+}
 
-pub(super) fn run(_: &Hosts, context: &Context) -> Result<Exit, Trouble> {
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    Suggest(Suggest),
+}
+
+pub(super) fn run(args: &Hosts, context: &Context) -> Result<Exit, Trouble> {
+    if let Some(What::Suggest(args)) = &args.what {
+        return suggest::run(args, context);
+    }
     show(context, call(context, Method::Get, path::ISATAP_HOSTS, &Value::Null)?, print)
 }
 

@@ -1,0 +1,175 @@
+//! Metrics for Prometheus: text format 0.0.4, read from both planes at each scrape.
+//!
+//! Written here: the libraries keep registries of their own counters, and ours live in the packet plane.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+use std::sync::Arc;
+
+use sixgate_isatap::{HostState, HostView};
+use sixgate_nat64::PoolView;
+
+use super::Control;
+use crate::seam::{Counts, Question};
+
+/// Of the answer.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Where it is, as every scraper expects it.
+pub(crate) const PATH: &str = "/metrics";
+/// ISATAP hosts with lines of their own: those with most flows. Each is a time series of the scraper for ever.
+const MOST_HOSTS: usize = 1000;
+
+/// Everything at this moment.
+pub(crate) async fn render(control: Arc<Control>) -> String {
+    let counts = control.net.ask(Question::Counts).await.unwrap_or_default();
+    let hosts = control.net.ask(Question::IsatapHosts).await.unwrap_or_default();
+    let pools = control.net.ask(Question::Pools).await.unwrap_or_default();
+    let mut text = Text::default();
+    text.family("sixgate_build_info", "gauge", "the program");
+    text.line("sixgate_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    text.single("sixgate_start_time_seconds", "gauge", "when the daemon started", control.since.as_second());
+    drops(&mut text, &control.counts_by_reason().await);
+    let enrolled = control.door.as_ref().map_or(0, |door| door.enrolled());
+    everything(&mut text, &counts, enrolled);
+    let registered = control.names.as_ref().map(crate::names::Names::registered).unwrap_or_default();
+    let failed = registered.iter().filter(|r| r.failure.is_some()).count();
+    text.family("sixgate_dns_names", "gauge", "names of clients that should stand in DNS");
+    text.line("sixgate_dns_names", &[("state", "registered")], registered.len() - failed);
+    text.line("sixgate_dns_names", &[("state", "failed")], failed);
+    pool(&mut text, &pools);
+    isatap(&mut text, &hosts);
+    text.0
+}
+
+fn drops(text: &mut Text, counters: &BTreeMap<String, u64>) {
+    text.family("sixgate_drops_total", "counter", "packets and requests dropped or refused, by reason");
+    for (reason, count) in counters {
+        text.line("sixgate_drops_total", &[("reason", reason)], count);
+    }
+}
+
+fn everything(text: &mut Text, counts: &Counts, enrolled: u64) {
+    text.single("sixgate_clients_connected", "gauge", "clients with a session", counts.clients);
+    text.single("sixgate_clients_enrolled", "gauge", "clients that hold a certificate", enrolled);
+    text.single("sixgate_flows", "gauge", "flows in the table of the filter", counts.flows);
+    text.single("sixgate_nat64_sessions", "gauge", "sessions of NAT64", counts.nat64_sessions);
+}
+
+fn pool(text: &mut Text, pools: &[PoolView]) {
+    let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for pool in pools {
+        let (used, total) = sums.entry(pool.protocol.name()).or_default();
+        *used += pool.used;
+        *total += pool.total;
+    }
+    text.family("sixgate_nat64_ports_used", "gauge", "ports of the NAT64 pool in use");
+    for (proto, (used, _)) in &sums {
+        text.line("sixgate_nat64_ports_used", &[("proto", proto)], used);
+    }
+    text.family("sixgate_nat64_ports", "gauge", "ports of the NAT64 pool");
+    for (proto, (_, total)) in &sums {
+        text.line("sixgate_nat64_ports", &[("proto", proto)], total);
+    }
+}
+
+fn isatap(text: &mut Text, hosts: &[HostView]) {
+    let of = |state: HostState| hosts.iter().filter(|h| h.state == state).count();
+    text.family("sixgate_isatap_hosts", "gauge", "hosts that asked for ISATAP, by state");
+    text.line("sixgate_isatap_hosts", &[("state", "served")], of(HostState::Served));
+    text.line("sixgate_isatap_hosts", &[("state", "leaving")], of(HostState::Leaving));
+    text.line("sixgate_isatap_hosts", &[("state", "refused")], of(HostState::Refused));
+    let mut served: Vec<&HostView> = hosts.iter().filter(|h| h.state == HostState::Served).collect();
+    served.sort_by_key(|host| (std::cmp::Reverse(host.flows_started), host.ipv4));
+    served.truncate(MOST_HOSTS);
+    let shown = |what: fn(&HostView) -> u64| served.iter().map(move |host| (host.ipv4, what(host)));
+    for (name, help, values) in [
+        (
+            "sixgate_isatap_host_flows_total",
+            "flows that a host opened",
+            shown(|h| h.flows_started).collect::<Vec<_>>(),
+        ),
+        ("sixgate_isatap_host_receive_bytes_total", "octets from a host", shown(|h| h.rx_bytes).collect()),
+        ("sixgate_isatap_host_transmit_bytes_total", "octets to a host", shown(|h| h.tx_bytes).collect()),
+    ] {
+        text.family(name, "counter", help);
+        for (ipv4, value) in values {
+            text.line(name, &[("host", &ipv4.to_string())], value);
+        }
+    }
+}
+
+/// The text as it grows. Names and help are ours; values of labels are escaped.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a string does not fail.
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
+        self.family(name, kind, help);
+        self.line(name, &[], value);
+    }
+
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let labels: Vec<String> =
+            labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn host(last: u32, flows_started: u64) -> HostView {
+        HostView {
+            ipv4: Ipv4Addr::from_bits(0x0a06_0000 + last),
+            address: None,
+            name: None,
+            rule: None,
+            origin: None,
+            first_rs: None,
+            last_rs: None,
+            state: HostState::Served,
+            reason: None,
+            rx_bytes: 5,
+            tx_bytes: 6,
+            rx_packets: 0,
+            tx_packets: 0,
+            flows_started,
+            last_flow: None,
+            refusals: 0,
+        }
+    }
+
+    #[test]
+    fn the_text_is_what_prometheus_reads() {
+        let mut text = Text::default();
+        drops(&mut text, &[("isatap-loop".to_owned(), 3)].into());
+        text.line("x", &[("a", "q\"\\\n"), ("b", "")], 1);
+        assert_eq!(
+            text.0,
+            "# HELP sixgate_drops_total packets and requests dropped or refused, by reason\n\
+             # TYPE sixgate_drops_total counter\n\
+             sixgate_drops_total{reason=\"isatap-loop\"} 3\n\
+             x{a=\"q\\\"\\\\\\n\",b=\"\"} 1\n"
+        );
+    }
+
+    #[test]
+    fn only_so_many_hosts_have_lines_of_their_own_and_those_that_do_most_are_among_them() {
+        let hosts: Vec<HostView> = (0..2000).map(|n| host(n, u64::from(n))).collect();
+        let mut text = Text::default();
+        isatap(&mut text, &hosts);
+        let flows = text.0.lines().filter(|line| line.starts_with("sixgate_isatap_host_flows_total{"));
+        assert_eq!(flows.clone().count(), MOST_HOSTS);
+        assert_eq!(flows.clone().next(), Some("sixgate_isatap_host_flows_total{host=\"10.6.7.207\"} 1999"));
+        assert!(text.0.contains("sixgate_isatap_hosts{state=\"served\"} 2000\n"));
+    }
+}
