@@ -76,7 +76,7 @@ pub struct IsatapRouter {
     pub mtu: u32,
     /// Seconds; 0 = no default route.
     pub router_lifetime: u16,
-    /// Groups of the rules that allow hosts, each once.
+    /// Groups of the rules that allow hosts, each once, by their name in the directory where a rule gives it.
     pub groups: Vec<String>,
     /// Hosts that a rule allows by their address.
     pub hosts: Vec<Ipv4Addr>,

@@ -1,7 +1,7 @@
 //! What a host must know of the ISATAP router, for `isatap instructions`.
 
 use sixgate_api::IsatapRouter;
-use sixgate_config::isatap::AllowedHost;
+use sixgate_config::isatap::{Allow, AllowedHost};
 use sixgate_io_control::Response;
 
 use super::api::{Api, document};
@@ -23,7 +23,7 @@ impl Api {
 
 fn router(site: &Site) -> Option<IsatapRouter> {
     let config = site.config.isatap.as_ref()?;
-    let mut groups: Vec<String> = config.allow.iter().filter_map(|rule| rule.group.clone()).collect();
+    let mut groups: Vec<String> = config.allow.iter().filter_map(Allow::security_group).collect();
     let mut seen = Vec::new();
     groups.retain(|group| {
         let new = !seen.contains(group);

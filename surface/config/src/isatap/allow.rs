@@ -28,6 +28,14 @@ pub struct Allow {
     pub line: usize,
 }
 
+impl Allow {
+    /// What the directory calls the group of these hosts, as far as the file says: the first name of `ldap_group`, else `group`.
+    #[must_use]
+    pub fn security_group(&self) -> Option<String> {
+        self.ldap_group.as_deref().map(ldap::first_value).or_else(|| self.group.clone())
+    }
+}
+
 /// What hosts are given.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Offer {

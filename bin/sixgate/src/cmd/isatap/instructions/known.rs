@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sixgate_api::{Document, IsatapRouter, Native, path};
-use sixgate_config::isatap::{AllowedHost, Isatap};
+use sixgate_config::isatap::{Allow, AllowedHost, Isatap};
 use sixgate_instructions::{Group, Parameters, Router, Routes};
 use sixgate_io_control::Method;
 
@@ -85,7 +85,7 @@ fn of_file(isatap: &Isatap) -> IsatapRouter {
         routes: isatap.routes.iter().map(|r| r.prefix.to_string()).collect(),
         mtu: isatap.mtu,
         router_lifetime: isatap.router_lifetime,
-        groups: isatap.allow.iter().filter_map(|a| a.group.clone()).collect(),
+        groups: isatap.allow.iter().filter_map(Allow::security_group).collect(),
         hosts: isatap.allow.iter().flat_map(|a| &a.hosts).filter_map(single).collect(),
     }
 }
