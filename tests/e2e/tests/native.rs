@@ -111,6 +111,9 @@ fn a_native_host_learns_the_way_and_opens_what_policy_allows() {
         "the clients and nothing else: {routes}"
     );
 
+    let status = world.sh("gateway", "sixgate status");
+    assert!(status.contains("2001:db8:6::/64, advertised on eth1"), "{status}");
+
     let client = laptop(&world);
     let open = |port: u16| {
         let get = format!(

@@ -54,6 +54,15 @@ impl Control {
         if let Some(ldap) = &config.ldap {
             components.push(self.ldap_component(ldap));
         }
+        if let Some(native) = &config.native {
+            let prefixes: Vec<String> = native.prefixes.iter().map(ToString::to_string).collect();
+            let told = if native.advertise.is_empty() {
+                "not advertised".to_owned()
+            } else {
+                format!("advertised on {}", native.advertise.join(", "))
+            };
+            components.push(self.component("native", Some(format!("{}, {told}", prefixes.join(", ")))));
+        }
         if config.policy.is_some() {
             components.push(self.component("policy", Some(format!("{} flows", counts.flows))));
         }
