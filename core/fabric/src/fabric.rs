@@ -17,6 +17,7 @@ use crate::identity::Identity;
 use crate::policy::Party;
 use crate::port::{Port, PortId};
 use crate::snapshot::{Snapshot, SnapshotFault, check_port};
+use crate::sources::Sources;
 
 /// Sizes and rates of one fabric.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +32,8 @@ pub struct Limits {
     pub fragments_per_source: usize,
     /// Lifetimes of flows.
     pub timeouts: Timeouts,
+    /// ICMPv6 errors a second to one sender, and as many at once.
+    pub errors_per_source: u32,
     /// ICMPv6 errors a second on one port, and as many at once.
     pub errors_per_port: u32,
     /// ICMPv6 errors a second on all ports together, and as many at once.
@@ -45,8 +48,10 @@ impl Default for Limits {
             fragments: 4096,
             fragments_per_source: 512,
             timeouts: Timeouts::default(),
-            errors_per_port: 200,
-            errors: 2000,
+            // A page of a dual-stack site opens some ten connections, and several programs may fall back at the same time.
+            errors_per_source: 50,
+            errors_per_port: 1000,
+            errors: 5000,
         }
     }
 }
@@ -84,6 +89,7 @@ pub struct Fabric {
     /// Counts changes of what policy is judged by; a flow judged in another epoch is judged again.
     pub(crate) epoch: u64,
     pub(crate) errors: TokenBucket,
+    pub(crate) errors_by_source: Sources,
     pub(crate) errors_limited: u64,
     pub(crate) flows_opened: u64,
     limits: Limits,
@@ -115,6 +121,7 @@ impl Fabric {
             fragments: Fragments::new(limits.fragments, limits.fragments_per_source, flows),
             epoch: 0,
             errors: TokenBucket::new(limits.errors, limits.errors),
+            errors_by_source: Sources::new(limits.errors_per_source, hosts),
             errors_limited: 0,
             flows_opened: 0,
             limits,

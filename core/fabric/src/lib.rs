@@ -70,6 +70,7 @@ mod probe;
 mod quoted;
 mod refuse;
 pub mod snapshot;
+mod sources;
 
 pub use fabric::{Fabric, Grounds, Limits, Verdict};
 pub use flow::{FlowState, FlowView, Timeouts};

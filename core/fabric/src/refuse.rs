@@ -30,8 +30,8 @@ impl Fabric {
         if !refusal::write(refusal, packet.bytes(), state.port.source, out) {
             return false;
         }
-        // RFC 4443, section 2.4 (f). The port's tokens first: one noisy port does not use up those of all.
-        if state.errors.take(now) && self.errors.take(now) {
+        // RFC 4443, section 2.4 (f). The sender's tokens first, then the port's: who is noisy does not use up those of others.
+        if self.errors_by_source.take(now, ip.src()) && state.errors.take(now) && self.errors.take(now) {
             return true;
         }
         self.errors_limited += 1;
@@ -77,6 +77,19 @@ mod tests {
         assert_eq!(sent(at(2), helpdesk()), 5);
         assert!(out.is_empty());
         assert_eq!(fabric.errors_limited(), 15 + 18 + 15);
+    }
+
+    #[test]
+    fn one_noisy_sender_leaves_the_errors_of_its_port_to_the_others() {
+        let limits = Limits { flows: 8, fragments: 8, ..Limits::default() };
+        let (mut fabric, mut out) = (fabric_with(Policy::standard(), limits), Packet::new());
+        let mut told = |src, times: usize| {
+            let refused = tcp(src, addr("2001:db8::1"), (5000, 22), SYN);
+            (0..times).filter(|_| refuse(&mut fabric, at(1), &refused, &mut out)).count()
+        };
+        assert_eq!(told(helpdesk(), 10_000), 50);
+        // Another host behind the same port.
+        assert_eq!(told(addr("fd00:2::5efe:10.6.8.21"), 20), 20);
     }
 
     #[test]
