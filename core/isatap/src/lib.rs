@@ -66,7 +66,7 @@ mod verdict;
 
 pub use host::{Host, HostConfig, HostEvent, Lifetimes, RouterState, RouterView};
 pub use router::{
-    AllowRule, HostState, HostView, RememberedHost, RetiringHost, Router, RouterConfig, RouterEvent,
+    AllowRule, Holding, HostState, HostView, RememberedHost, RetiringHost, Router, RouterConfig, RouterEvent,
     RouterOptions, Standing,
 };
 pub use verdict::{Inbound, Refused};

@@ -18,6 +18,11 @@ pub(crate) enum Message {
         target: Ipv6Addr,
     },
     AdvertiseNeighbour(NeighbourAdvertisement),
+    /// A better first hop for a destination.
+    Redirect {
+        target: Ipv6Addr,
+        destination: Ipv6Addr,
+    },
 }
 
 /// One message with its addresses, outer and inner.
@@ -44,6 +49,9 @@ impl Outgoing {
             }
             Message::SolicitNeighbour { target } => {
                 nd::write_neighbour_solicitation(self.src, self.dst, *target, out)
+            }
+            Message::Redirect { target, destination } => {
+                nd::write_redirect(self.src, self.dst, *target, *destination, out)
             }
             Message::AdvertiseNeighbour(message) => {
                 nd::write_neighbour_advertisement(self.src, self.dst, message, out)

@@ -24,6 +24,7 @@ mod allow;
 mod announce;
 mod config;
 mod discovery;
+mod echo;
 mod greet;
 mod hosts;
 mod offers;
@@ -31,12 +32,14 @@ mod options;
 mod path;
 mod probe;
 mod reach;
+mod redirect;
 mod refresh;
 mod retire;
 mod view;
 
 pub use config::{AllowRule, RouterConfig};
 pub use options::RouterOptions;
+pub use redirect::Holding;
 pub use retire::{RetiringHost, Standing};
 pub use view::{HostState, HostView, RememberedHost, RouterEvent};
 
@@ -170,6 +173,9 @@ impl Router {
         self.check_ends(src, dst)?;
         if !from_peer {
             self.heard(now, outer_src, form, src, packet.len(), true)?;
+            if !self.config.options.redirects.is_empty() {
+                self.redirect(now, outer_src, &ip);
+            }
         }
         Ok(Inbound::Forward)
     }

@@ -23,6 +23,7 @@ mod neighbour;
 mod options;
 mod pref64;
 mod prefix;
+mod redirect;
 mod route;
 mod solicitation;
 
@@ -33,6 +34,7 @@ pub use neighbour::{
     NeighbourAdvertisement, NeighbourSolicitation, parse_neighbour_advertisement,
     parse_neighbour_solicitation, write_neighbour_advertisement, write_neighbour_solicitation,
 };
+pub use redirect::write_redirect;
 pub use solicitation::{parse_solicitation, write_solicitation};
 
 /// RFC 4861, sections 6.1 and 7.1: a message that crossed a router has lost some of this and is no neighbour's.

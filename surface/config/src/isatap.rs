@@ -12,9 +12,11 @@ use crate::values::{self, DnsName};
 
 mod advertise;
 pub(crate) mod allow;
+mod redirect;
 
 pub use advertise::Advertise;
 pub use allow::{Allow, AllowedHost, Offer, parse_group};
+pub use redirect::Redirect;
 
 use allow::{routes_of, unicast};
 
@@ -43,6 +45,8 @@ pub struct Isatap {
     pub routes: Vec<LeasedRoute>,
     /// Other gateways and routers of the site.
     pub peers: Vec<Ipv4Addr>,
+    /// Which of them are better first hops, and where to; hosts are told.
+    pub redirect: Vec<Redirect>,
     /// What advertisements say beside that, and when they are sent unasked.
     pub advertise: Advertise,
     /// Who is served, first match.
@@ -120,6 +124,8 @@ pub(crate) fn read(
         None => default_routes(&table, site, has_gateway, report),
     };
     let peers = table.take("peers").map(|n| n.list(unicast, report)).unwrap_or_default();
+    let peers: Vec<Ipv4Addr> = peers.into_iter().map(|p| p.value).collect();
+    let redirect = redirect::read(&mut table, &peers, report);
     let advertise = advertise::read(&mut table, report);
     let here = At { value: (), span: table.span.clone(), key: table.join("routes") };
     advertise::check_size(&routes, &advertise, &here, report);
@@ -145,7 +151,8 @@ pub(crate) fn read(
         preferred_lifetime: preferred,
         valid_lifetime: valid,
         routes,
-        peers: peers.into_iter().map(|p| p.value).collect(),
+        peers,
+        redirect,
         advertise,
         allow: allow.rules,
     };

@@ -23,6 +23,8 @@ const MOST_REFUSED: usize = 1024;
 const MOST_EVENTS: usize = 256;
 /// Messages of one host that are answered: ten a second, twenty at once.
 const PER_HOST: TokenBucket = TokenBucket::new(10, 20);
+/// Redirects to one host: one a second.
+const REDIRECTS: TokenBucket = TokenBucket::new(1, 1);
 /// Hosts that nobody knew yet, in all.
 ///
 /// Whoever forges sources inside the site meets this limit and not that of a host which is known. It lies above the 100,000 forged
@@ -86,6 +88,7 @@ pub(super) struct Host {
     pub(super) told: Instant,
     pub(super) reach: Reach,
     pub(super) path_mtu: Option<PathMtu>,
+    pub(super) redirects: TokenBucket,
     /// Flows from or to it when they were last counted, which is done while ISATAP is being retired.
     pub(super) open: u32,
     /// There is nothing for it any more, because ISATAP is being retired.
@@ -216,6 +219,7 @@ impl Hosts {
             told: now,
             reach: Reach::NEW,
             path_mtu: None,
+            redirects: REDIRECTS,
             open: 0,
             withdrawn: None,
             rx_packets: 0,

@@ -17,10 +17,11 @@ pub(super) const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 1);
 pub(super) const HOST: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 20);
 pub(super) const OTHER: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 21);
 pub(super) const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 6, 9, 9);
-const PEER: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 2);
+pub(super) const PEER: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 2);
 pub(super) const CLIENT: &str = "fd6a:7e00:cafe:1::7";
 pub(super) const T0: Instant = Instant::from_secs(1000);
 
+mod entries;
 mod flood;
 mod refresh;
 

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_config::Gateway;
-use sixgate_config::isatap::{Advertise, Isatap, Offer};
+use sixgate_config::isatap::{Isatap, Offer};
 use sixgate_fabric::{
     Identity, Policy, Port, Service, Snapshot, SnapshotBuilder, SnapshotFault, Zone, group,
 };
-use sixgate_isatap::{AllowRule, RouterConfig, RouterOptions};
+use sixgate_isatap::{AllowRule, Holding, RouterConfig, RouterOptions};
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, isatap};
 use sixgate_wire::lease::{Lease, LeasedPrefix, LeasedRoute, Preference};
 use sixgate_wire::nd::Parameters;
@@ -192,7 +192,7 @@ impl Site {
             allow: self.allowed.iter().map(allow).collect(),
             deny: self.denied.clone(),
             most_hosts: MOST_HOSTS,
-            options: options(&config.advertise),
+            options: options(config),
             retire: sixgate_isatap::retire::Retire::default(),
         })
     }
@@ -233,7 +233,8 @@ impl Site {
     }
 }
 
-fn options(config: &Advertise) -> RouterOptions {
+fn options(isatap: &Isatap) -> RouterOptions {
+    let config = &isatap.advertise;
     RouterOptions {
         parameters: Parameters {
             hop_limit: config.hop_limit,
@@ -243,6 +244,7 @@ fn options(config: &Advertise) -> RouterOptions {
         },
         probe_hosts: config.probe_hosts,
         renew: config.renew,
+        redirects: isatap.redirect.iter().map(|r| Holding { prefix: r.prefix, peer: r.peer }).collect(),
     }
 }
 

@@ -153,6 +153,9 @@ impl Worker {
                         format_args!("{packet:?} from {from}"),
                     );
                 }
+                Inbound::Forward if link.router.answer_echo(self.now, outer.src, packet) => {
+                    let _ = link.queue(outer.src, packet);
+                }
                 Inbound::Forward => coalescer.push_packet(packet, &mut |p| self.forward(Way::Isatap, p)),
                 Inbound::Consumed => link.heard.consumed(self.now, outer.src, packet),
                 Inbound::Drop(reason) => {
