@@ -7,11 +7,14 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use libfuzzer_sys::fuzz_target;
-use sixgate_isatap::{AllowRule, HostState, Inbound, Router, RouterConfig};
+use sixgate_isatap::{AllowRule, Holding, HostState, Inbound, Router, RouterConfig, RouterOptions};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::addr::isatap::{self, Form};
+use sixgate_wire::icmpv6::Icmpv6;
 use sixgate_wire::ipv6::{self, Ipv6};
 use sixgate_wire::lease::{Lease, LeasedPrefix, LeasedRoute, Preference};
+use sixgate_wire::path_error::PathFault;
+use sixgate_wire::refusal::Refusal;
 use sixgate_wire::{Packet, icmpv6, protocol};
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 1);
@@ -80,7 +83,10 @@ fn router() -> Router {
         }],
         deny: vec![],
         most_hosts: MOST,
-        options: sixgate_isatap::RouterOptions::default(),
+        options: RouterOptions {
+            redirects: vec![Holding { prefix: "fd00:1::/64".parse().unwrap(), peer: PEER }],
+            ..RouterOptions::default()
+        },
         retire: sixgate_isatap::retire::Retire::default(),
     };
     Router::new(config, [7; 32])
@@ -117,6 +123,26 @@ fuzz_target!(|data: &[u8]| {
                 let embeds = isatap::embedded(src).is_some_and(|(_, v4)| v4 == outer);
                 assert!(outer == PEER || embeds && allowed(outer), "{packet:?} from {outer}");
                 assert!(!dst.is_multicast());
+                if router.answer_echo(now, outer, &mut packet) {
+                    let reply = Ipv6::parse(packet.bytes()).unwrap();
+                    assert_eq!((reply.src(), reply.dst()), (dst, src));
+                    assert!(
+                        Icmpv6::parse(reply.payload()).unwrap().checksum_ok(dst, src)
+                            && dst.is_unicast_link_local()
+                    );
+                }
+            }
+        } else if head[4] & 128 != 0 {
+            let fault = match head[5] & 3 {
+                0 => PathFault::Unreachable,
+                1 => PathFault::Expired,
+                _ => PathFault::TooBig { mtu: u16::from(head[5]) << 4 },
+            };
+            packet.truncate(usize::from(head[6]) / 2);
+            if let Ok(told) = router.path_failed(now, outer, fault, &packet) {
+                assert!(outer == PEER || allowed(outer));
+                assert!(told.refusal.is_none() || packet.len() >= ipv6::HEADER);
+                assert!(!matches!(told.refusal, Some(Refusal::TooBig { mtu: 0..1280 })));
             }
         } else if let Ok(to) = router.encapsulate(now, &packet) {
             assert!(to == PEER || allowed(to) && to != Ipv4Addr::new(10, 6, 8, 255), "{packet:?} to {to}");
