@@ -1,5 +1,6 @@
 //! The router: serves the hosts that policy names, on one IPv4 address.
 
+use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_reason::{
@@ -10,6 +11,7 @@ use sixgate_reason::{
 };
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
+use sixgate_wire::addr::Ipv4Prefix;
 use sixgate_wire::addr::isatap::{self, Form};
 use sixgate_wire::ipv6::Ipv6;
 use sixgate_wire::nd::Kind;
@@ -66,6 +68,8 @@ pub struct Router {
     announcement: Option<Announcement>,
     refresh: Refresh,
     doubts: Doubts,
+    /// The IPv4 links of this machine.
+    near: Vec<Ipv4Prefix>,
     closing: bool,
     /// While ISATAP is being retired: when hosts that keep something are told again.
     renewal: Instant,
@@ -85,6 +89,7 @@ impl Router {
             announcement: None,
             refresh: Refresh::NEW,
             doubts: Doubts::new(),
+            near: Vec::new(),
             closing: false,
             renewal: Instant::ZERO,
             last_heard: None,
@@ -110,6 +115,12 @@ impl Router {
         let retires = before.0 || self.config.retire.is_on();
         let rounds = if somebody_loses || retires { announce::REPEATED } else { 1 };
         self.announce(now, rounds, retires || before.1 != self.config.options);
+    }
+
+    /// Says which IPv4 addresses are on links of this machine: answering an unknown one makes the kernel look for its station, so that
+    /// forged ones are answered at a lower rate.
+    pub fn set_near(&mut self, near: Vec<Ipv4Prefix>) {
+        self.near = near;
     }
 
     /// Tells whether packets come faster than they are dealt with. Then hosts that are known are served first, and newcomers as far

@@ -61,7 +61,7 @@ fn with_journal(path: &Path, config: Gateway, journal: &mut Journal) -> Result<(
     let parts = Parts {
         fabric: fabric(&site)?,
         nat64: translator(&site, &machine, &mut netlink, &mut devices)?,
-        isatap: isatap(&site, &mut devices)?,
+        isatap: isatap(&site, &machine, &mut devices)?,
         kernel: devices.kernel,
         client_port: site.client_port(),
         inbox,
@@ -114,11 +114,13 @@ fn translator(
     Ok(Some(Translator { tun, engine: Nat64::new(config, seed()?), aliases, ways }))
 }
 
-fn isatap(site: &Site, devices: &mut Devices) -> Result<Option<IsatapLink>, Failure> {
+fn isatap(site: &Site, machine: &Machine, devices: &mut Devices) -> Result<Option<IsatapLink>, Failure> {
     let (Some(config), Some((socket, errors))) = (site.router(), devices.isatap.take()) else {
         return Ok(None);
     };
-    Ok(Some(IsatapLink::new(socket, errors, Router::new(config, seed()?))))
+    let mut router = Router::new(config, seed()?);
+    router.set_near(machine.near());
+    Ok(Some(IsatapLink::new(socket, errors, router)))
 }
 
 /// Fresh randomness: peers choose what our tables hash.

@@ -67,7 +67,8 @@ impl Router {
                     self.hosts.refuse(now, from, ISATAP_RETIRED, Some((theirs, ours)));
                     return Err(ISATAP_RETIRED);
                 }
-                if !self.hosts.take_newcomer(now) {
+                let near = self.near.iter().any(|prefix| prefix.contains(from));
+                if !self.hosts.take_newcomer(now, near) {
                     return Err(ISATAP_RS_LIMITED);
                 }
                 let Some(host) = self.hosts.admit(now, from, Some(rule), offer, Some(theirs)) else {

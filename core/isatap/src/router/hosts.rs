@@ -33,6 +33,9 @@ const REDIRECTS: TokenBucket = TokenBucket::new(1, 1);
 const NEWCOMERS: TokenBucket = TokenBucket::new(200_000, 20_000);
 /// The same while packets come faster than they are dealt with, so that known hosts do not wait for newcomers.
 const NEWCOMERS_PRESSED: TokenBucket = TokenBucket::new(2000, 200);
+/// The same for addresses of our own IPv4 links. The kernel looks for the station of each one that is answered, and its table of those has
+/// some thousand places for all that this machine talks to: forged ones must not fill it.
+const NEAR_NEWCOMERS: TokenBucket = TokenBucket::new(100, 200);
 /// Lines for the log about hosts that come and go; the same again about hosts that are refused.
 const TOLD: TokenBucket = TokenBucket::new(20, 200);
 /// A host that used the link within this time does not make room for a newcomer.
@@ -139,6 +142,7 @@ pub(super) struct Hosts {
     pub(super) refused: Recent<RefusedHost>,
     newcomers: TokenBucket,
     newcomers_pressed: TokenBucket,
+    near_newcomers: TokenBucket,
     pub(super) pressed: bool,
     events: VecDeque<RouterEvent>,
     told: TokenBucket,
@@ -153,6 +157,7 @@ impl Hosts {
             refused: Recent::new(MOST_REFUSED, keyed),
             newcomers: NEWCOMERS,
             newcomers_pressed: NEWCOMERS_PRESSED,
+            near_newcomers: NEAR_NEWCOMERS,
             pressed: false,
             events: VecDeque::new(),
             told: TOLD,
@@ -164,9 +169,11 @@ impl Hosts {
         self.served.get_mut(v4)
     }
 
-    /// Takes from what all hosts that are not known share.
-    pub(super) fn take_newcomer(&mut self, now: Instant) -> bool {
-        (!self.pressed || self.newcomers_pressed.take(now)) && self.newcomers.take(now)
+    /// Takes from what all hosts that are not known share; `near` for one on an IPv4 link of ours.
+    pub(super) fn take_newcomer(&mut self, now: Instant, near: bool) -> bool {
+        (!near || self.near_newcomers.take(now))
+            && (!self.pressed || self.newcomers_pressed.take(now))
+            && self.newcomers.take(now)
     }
 
     /// Notes that a packet of this host came; `uses` when it was more than a message of neighbour discovery.

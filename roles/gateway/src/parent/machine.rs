@@ -75,6 +75,14 @@ impl Machine {
             .collect()
     }
 
+    /// The IPv4 links, each with the addresses that are on it.
+    pub(crate) fn near(&self) -> Vec<Ipv4Prefix> {
+        self.addresses
+            .iter()
+            .map(|(_, _, address, length)| Ipv4Prefix::containing(*address, *length))
+            .collect()
+    }
+
     /// An address for the translator's own errors: the inside one, or the first that is not loopback.
     pub(crate) fn representative(&self) -> Option<Ipv4Addr> {
         self.inside.or_else(|| self.own().find(|a| !a.is_loopback()))

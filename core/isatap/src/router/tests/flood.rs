@@ -65,6 +65,23 @@ fn newcomers_are_limited_together_and_known_hosts_are_not_touched_by_that() {
 }
 
 #[test]
+fn forged_newcomers_of_our_own_link_do_not_fill_the_kernels_table_of_stations() {
+    let mut router = site();
+    router.set_near(vec!["10.7.0.0/16".parse().unwrap()]);
+    let answered = |router: &mut Router, now, first| {
+        let consumed = |n: &u32| solicit(router, now, forged(*n)) == Inbound::Consumed;
+        (first..first + 5000).filter(consumed).count()
+    };
+    assert_eq!(answered(&mut router, T0, 0), 200);
+    // A link of 254 addresses is answered within a second, whoever forges them.
+    assert_eq!(answered(&mut router, T0 + Duration::from_secs(1), 5000), 100);
+    drain(&mut router);
+    // Hosts behind other routers are not touched by that, nor is one that is known.
+    assert_eq!(solicit(&mut router, T0, HOST), Inbound::Consumed);
+    assert_eq!(solicit(&mut router, T0, forged(0)), Inbound::Consumed);
+}
+
+#[test]
 fn while_packets_come_too_fast_known_hosts_come_first() {
     let mut router = site();
     solicit(&mut router, T0, HOST);
