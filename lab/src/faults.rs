@@ -44,6 +44,14 @@ pub fn all() -> impl Iterator<Item = &'static Fault> {
     [names::FAULTS, network::FAULTS, gateway::FAULTS, host::FAULTS, system::FAULTS].into_iter().flatten()
 }
 
+/// The fault of this name.
+///
+/// # Errors
+/// There is none; which there are.
+pub fn named(name: &str) -> Result<&'static Fault, LabError> {
+    find(name)
+}
+
 /// Breaks the lab.
 ///
 /// # Errors

@@ -37,6 +37,7 @@ fn hints(lab: &str) -> String {
          \x20 sixgate lab{name} shell laptop-01                        a shell on that machine\n\
          \x20 sixgate lab{name} exec gateway -- sixgate who            who is connected\n\
          \x20 sixgate lab{name} exec gateway -- sixgate isatap hosts   which intranet hosts can reach them\n\
+         \x20 sixgate lab{name} break                                  faults to break it with; then `doctor`, `fix`
          \x20 sixgate lab{name} down                                   remove everything\n"
     )
 }

@@ -51,6 +51,14 @@ pub(super) static FAULTS: &[Fault] = &[
         mend: mend_zone,
     },
     Fault {
+        name: "wpad-name-exists",
+        code: "SG-DNS-006",
+        node: "dns",
+        what: "the record wpad.corp.example is made",
+        make: |lab, undo| zone(lab, undo, "wpad", Some("10.6.8.30")),
+        mend: mend_zone,
+    },
+    Fault {
         name: "client-record-gone",
         code: "SG-DNS-001",
         node: "dns",

@@ -131,6 +131,8 @@ pub enum Purpose {
     Router,
     /// It is `isatap` below a suffix of the site.
     BareIsatap,
+    /// It is `wpad` below a suffix of the site.
+    BareWpad,
     /// It is a connected client's.
     Client,
 }

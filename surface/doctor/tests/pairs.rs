@@ -100,6 +100,18 @@ fn evidence_of_a_gateway_from_before_the_host_asked_proves_nothing() {
 }
 
 #[test]
+fn a_gateway_that_hosts_take_for_a_router_and_that_advertises_nothing_is_named() {
+    let mut pair = healthy();
+    world::gateway(&mut pair).isatap.as_mut().unwrap().prefixes.clear();
+    assert_eq!(codes(&pair), ["SG-ISATAP-006"]);
+    let mut pair = healthy();
+    world::gateway(&mut pair).isatap = None;
+    assert_eq!(codes(&pair), ["SG-ISATAP-006"]);
+    // Without a host that leans on it, a gateway without ISATAP is just that.
+    assert_eq!(judge(&Case { ours: &pair.gateway, other: None }).findings, []);
+}
+
+#[test]
 fn a_daemon_that_does_not_run_is_a_finding_of_its_own_without_a_cause() {
     let mut pair = healthy();
     pair.gateway.daemon.answers = false;

@@ -29,6 +29,7 @@ const SAME_THING: &[&[&str]] = &[
     &["resolver-down", "router-name-vip"],
     &["resolver-down", "isatap-name-exists"],
     &["resolver-down", "client-record-gone"],
+    &["resolver-down", "wpad-name-exists"],
     // A gateway that is started with a full disk does not run.
     &["disk-full", "clock-jumped"],
 ];

@@ -38,4 +38,23 @@ pub static SG_DNS_003: Diagnosis = Diagnosis {
     reasons: &[],
 };
 
-pub(super) static ALL: &[&Diagnosis] = &[&SG_DNS_001, &SG_DNS_003];
+/// `wpad` exists.
+pub static SG_DNS_006: Diagnosis = Diagnosis {
+    number: 735,
+    code: "SG-DNS-006",
+    text: "the name `wpad` exists",
+    meaning: "Browsers and Windows look up `wpad` with their own suffix and take their proxy settings from whoever has that address. \
+              Where nobody made the record on purpose, it is a way to read everybody's traffic. Sixgate's own DNS never \
+              answers this name unless `[dns] block` says so.",
+    causes: &[
+        "the record was made for an older proxy and never removed",
+        "a wildcard record",
+        "somebody planted it",
+    ],
+    proof: &["`dig wpad.SUFFIX A` has an answer; ask whoever runs that address"],
+    fix: "delete the record and put `wpad` back on the DNS server's block list; where the site's proxy is meant to be found so, leave it",
+    references: &["docs/configuration.md, [dns] block"],
+    reasons: &[],
+};
+
+pub(super) static ALL: &[&Diagnosis] = &[&SG_DNS_001, &SG_DNS_003, &SG_DNS_006];

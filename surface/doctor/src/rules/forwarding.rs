@@ -2,12 +2,31 @@
 
 use sixgate_reason::diagnoses::{SG_ISATAP_006, SG_SYS_005};
 
-use crate::case::Case;
+use crate::case::{Case, list};
 use crate::evidence::{Evidence, Role, Setting};
 use crate::finding::{Check, Finding};
 
 pub(super) fn settings(case: &Case<'_>) -> Vec<Check> {
     case.sides().flat_map(of_one).collect()
+}
+
+/// A router that the host leans on advertises.
+pub(super) fn advertises(case: &Case<'_>) -> Vec<Check> {
+    let Some(gateway) = case.gateway().filter(|g| g.all.daemon.answers) else { return Vec::new() };
+    let name = &gateway.all.machine.name;
+    let why = match gateway.router() {
+        Some(plan) if !plan.prefixes.is_empty() => {
+            return vec![Check::passed(format!("{name} advertises {}", list(&plan.prefixes)))];
+        }
+        Some(_) => "its ISATAP link has no prefix to advertise",
+        // A gateway without ISATAP is right as long as no host takes it for a router.
+        None if case.host().is_some_and(|h| h.role.list.iter().any(|r| gateway.role.own.contains(r))) => {
+            "its file has no [isatap] section"
+        }
+        None => return Vec::new(),
+    };
+    let finding = Finding::new(&SG_ISATAP_006, format!("{name} advertises nothing on the ISATAP link"), why);
+    vec![finding.because(format!("{name}: {why}")).next("sixgate status").into()]
 }
 
 fn of_one(e: &Evidence) -> Vec<Check> {

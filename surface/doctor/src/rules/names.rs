@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use sixgate_reason::diagnoses::{SG_DNS_003, SG_ISATAP_001, SG_ISATAP_002, SG_ISATAP_007};
+use sixgate_reason::diagnoses::{SG_DNS_003, SG_DNS_006, SG_ISATAP_001, SG_ISATAP_002, SG_ISATAP_007};
 
 use crate::case::{Case, list, v4};
 use crate::evidence::{Answer, Evidence, Lookup, Purpose, Role};
@@ -151,6 +151,34 @@ pub(super) fn bare(case: &Case<'_>) -> Vec<Check> {
             .next("sixgate isatap hosts");
     }
     checks.push(finding.into());
+    checks
+}
+
+/// `wpad` below a suffix of the site.
+pub(super) fn proxy(case: &Case<'_>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for e in case.sides() {
+        for lookup in of(e, Purpose::BareWpad) {
+            let (name, asked) = (&lookup.name, lookup.asked());
+            checks.push(match &lookup.answer {
+                Answer::Silent(_) => continue,
+                Answer::Addresses(a) if !a.is_empty() => Finding::new(
+                    &SG_DNS_006,
+                    format!("the name {name} exists"),
+                    format!(
+                        "{asked} answers {name}, and whoever has that address says which proxy everybody uses"
+                    ),
+                )
+                .warning()
+                .because(format!("{asked} was asked for {name} A: {}", list(a)))
+                .next(format!("dig {name} A @{}", asked.split(',').next().unwrap_or_default()))
+                .into(),
+                Answer::Addresses(_) | Answer::NoSuchName => {
+                    Check::passed(format!("{}: {name} has no address", e.machine.name))
+                }
+            });
+        }
+    }
     checks
 }
 

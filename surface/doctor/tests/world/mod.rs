@@ -110,6 +110,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     ("SG-SYS-004", |p| p.gateway.machine.disks[0].free = 0),
     ("SG-SYS-005", |p| gateway(p).settings[2].found = Some("1".to_owned())),
     ("SG-SYS-006", |p| p.gateway.daemon.clock_jump_ms = Some(-7_200_000)),
+    ("SG-DNS-006", |p| lookup(&mut p.host, Purpose::BareWpad, Answer::Addresses(vec![STRANGER.into()]))),
     ("SG-DNS-001", |p| lookup(&mut p.gateway, Purpose::Client, Answer::NoSuchName)),
 ];
 
@@ -178,6 +179,7 @@ pub(crate) fn healthy() -> Pair {
             lookups: vec![
                 asked(Purpose::Router, NAME, found(ROUTER.into())),
                 asked(Purpose::BareIsatap, "isatap.corp.example", Answer::NoSuchName),
+                asked(Purpose::BareWpad, "wpad.corp.example", Answer::NoSuchName),
             ],
             probes: vec![Probe {
                 router: ROUTER,

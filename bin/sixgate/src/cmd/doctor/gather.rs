@@ -1,6 +1,8 @@
 //! Gathers the evidence of this machine: from its daemon, its files, its name servers and the network in front of it.
 
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -50,6 +52,16 @@ pub(super) fn gather(
         .build()
         .map_err(|e| Trouble::failed("system", format!("no runtime: {e}")))?;
     progress.step("the daemon");
+    // A socket that is not ours to use is no daemon that does not run.
+    if let Err(e) = UnixStream::connect(&context.socket)
+        && e.kind() == ErrorKind::PermissionDenied
+    {
+        let socket = context.socket.display();
+        return Err(Trouble::failed(
+            "permission",
+            format!("{socket}: {e}; run this as the daemon does, or as root"),
+        ));
+    }
     let start = record::read(&context.socket);
     let ask = || {
         let call = sixgate_io_control::call(&context.socket, Method::Get, path::EVIDENCE, &Value::Null);

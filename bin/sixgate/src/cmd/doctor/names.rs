@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Clients whose names are asked for.
 const MOST_CLIENTS: usize = 16;
-/// Suffixes below which `isatap` is asked for.
+/// Suffixes below which `isatap` and `wpad` are asked for.
 const MOST_SUFFIXES: usize = 8;
 
 /// A question.
@@ -70,8 +70,9 @@ fn wanted(evidence: &Evidence) -> Vec<Wanted> {
     suffixes.sort_unstable();
     suffixes.dedup();
     for suffix in suffixes.into_iter().take(MOST_SUFFIXES) {
-        let name = format!("isatap.{suffix}");
-        all.push(Wanted { purpose: Purpose::BareIsatap, name, servers: servers.clone() });
+        for (label, purpose) in [("isatap", Purpose::BareIsatap), ("wpad", Purpose::BareWpad)] {
+            all.push(Wanted { purpose, name: format!("{label}.{suffix}"), servers: servers.clone() });
+        }
     }
     // Nobody to ask is a matter of the file, and no server's silence.
     all.retain(|w| !w.servers.is_empty());
@@ -81,7 +82,7 @@ fn wanted(evidence: &Evidence) -> Vec<Wanted> {
 async fn ask(wanted: Wanted) -> Lookup {
     let Wanted { purpose, name, servers } = wanted;
     let family = match purpose {
-        Purpose::Router | Purpose::BareIsatap => Family::V4,
+        Purpose::Router | Purpose::BareIsatap | Purpose::BareWpad => Family::V4,
         Purpose::Client => Family::V6,
     };
     let answer = match tokio::time::timeout(PATIENCE, resolve_family(&name, family, &servers)).await {

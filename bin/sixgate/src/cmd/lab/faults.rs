@@ -10,6 +10,7 @@ use crate::exit::{Exit, Trouble};
 use crate::print::Table;
 
 pub(super) fn make(options: &Options, fault: &str, context: &Context) -> Result<Exit, Trouble> {
+    faults::named(fault).map_err(trouble)?;
     let lab = Lab::open(&options.name).map_err(trouble)?;
     let fault = faults::make(&lab, fault).map_err(trouble)?;
     if context.out.json {
