@@ -6,11 +6,13 @@
 //! | [`upstream`] | one question to several servers, over UDP and, where it must be, TCP; forwarding by suffix |
 //! | [`resolve`] | addresses of a name, for the ISATAP host and the client |
 //! | [`reverse`] | the name of an address, for lists |
+//! | [`inventory`] | AAAA records as they stand, by name or by zone transfer |
 //! | [`resolv_conf`] | what the system asks |
 //! | [`update`] | RFC 2136 with TSIG |
 //!
 //! Wire format and TSIG are the `domain` crate's; there is no parser here.
 
+pub mod inventory;
 mod random;
 pub mod resolv_conf;
 pub mod resolve;

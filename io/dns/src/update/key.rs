@@ -42,6 +42,10 @@ impl fmt::Display for KeyFileError {
 impl std::error::Error for KeyFileError {}
 
 impl TsigKey {
+    pub(crate) fn shared(&self) -> Arc<Key> {
+        Arc::clone(&self.key)
+    }
+
     /// Reads a key file.
     ///
     /// # Errors
