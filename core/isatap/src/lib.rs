@@ -44,6 +44,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`router`] | who is served, the table of hosts, advertisements, withdrawal |
+//! | [`listen`] | who asks which router, heard without taking part |
 //! | [`retire`] | taking ISATAP away: phases, evidence, what the router is told |
 //! | [`host`] | solicitation, what routers offer and until when, the choice of a router, reachability |
 #![no_std]
@@ -54,6 +55,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod host;
+pub mod listen;
 pub mod retire;
 pub mod router;
 

@@ -38,6 +38,7 @@
 //! | [`proto41`] | the raw socket that IPv6 in IPv4 goes through, in batches |
 //! | [`path_errors`] | what the IPv4 network says of what we sent in protocol 41 |
 //! | [`segment`] | router solicitations of an Ethernet segment, and packets to all of its nodes |
+//! | [`ear`] | protocol 41 that goes by, heard without taking part |
 //! | [`poll`] | [`Poller`] (epoll) and [`Waker`] (eventfd) |
 //! | [`pool`] | buffers that are used again |
 //! | [`clock`] | the monotonic clock that the cores are given |
@@ -45,6 +46,7 @@
 //! | [`error`] | what a person is told when a link cannot be opened |
 
 pub mod clock;
+pub mod ear;
 pub mod error;
 mod mmsg;
 pub mod path_errors;
@@ -56,6 +58,7 @@ pub mod sleep;
 mod sockopt;
 pub mod tun;
 
+pub use ear::{Ear, Overheard};
 pub use error::SetupError;
 pub use path_errors::{PathErrors, Reported};
 pub use poll::{Event, Interest, Poller, Waker};
