@@ -21,6 +21,8 @@ pub enum Space {
     IsatapNames,
     /// Members of groups of the directory.
     LdapGroups,
+    /// A retirement of ISATAP that is going on.
+    Retirement,
     /// What the organisation's DNS is to say, and what it was last told.
     Names,
 }
@@ -33,6 +35,7 @@ impl Space {
             Self::IsatapRuntime => "isatap-runtime",
             Self::IsatapNames => "isatap-names",
             Self::LdapGroups => "ldap-groups",
+            Self::Retirement => "retirement",
             Self::Names => "names",
         }
     }

@@ -18,6 +18,7 @@ mod net;
 mod policy;
 mod ptr;
 mod reload;
+mod retire;
 mod router;
 mod site;
 mod status;
@@ -68,6 +69,8 @@ pub(crate) struct Control {
     pub(crate) store: Arc<Store>,
     /// The ISATAP hosts of the last weeks; never held across an await.
     pub(crate) ledger: Mutex<Ledger>,
+    /// What is kept of a retirement; never held across an await.
+    pub(crate) retirement: Mutex<retire::Kept>,
     /// What DNS says of the addresses of hosts.
     pub(crate) host_names: HostNames,
     /// Rung when there are names to look up.
@@ -154,6 +157,7 @@ async fn serve(
         names,
         store,
         ledger: Mutex::default(),
+        retirement: Mutex::default(),
         host_names: HostNames::default(),
         names_wanted: Notify::new(),
         groups_wanted: Notify::new(),
@@ -178,6 +182,8 @@ async fn serve(
     }
     tasks.spawn(allowed::names::keep(Arc::clone(&control)));
     tasks.spawn(allowed::groups::keep(Arc::clone(&control)));
+    tasks.spawn(retire::look(Arc::clone(&control)));
+    control.restore_retirement();
     control.restore_hosts();
     control.forget_strangers();
     tracing::info!("ready");

@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | [`service`] | listening, forwarding, synthesis; what `dns64 explain` asks |
 //! | [`registrar`] | names that should stand in DNS, until they do |
+//! | `stale` | records that point where nobody is any more |
 //! | [`memory`] | what outlives the daemon |
 
 pub mod memory;
 pub mod registrar;
 pub mod service;
+pub(crate) mod stale;
 
 #[cfg(test)]
 #[path = "../../../io/dns/tests/bind/mod.rs"]

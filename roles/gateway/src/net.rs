@@ -11,6 +11,7 @@ mod heard;
 mod isatap;
 mod nat64;
 mod port;
+mod retire;
 mod session;
 mod timers;
 mod trace;

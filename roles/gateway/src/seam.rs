@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sixgate_fabric::{FlowView, Identity, Probe, Snapshot};
 use sixgate_io_tls::Stream;
 use sixgate_iphttps::session::SessionConfig;
-use sixgate_isatap::{HostView, RememberedHost, RouterConfig};
+use sixgate_isatap::{HostView, RememberedHost, RetiringHost, RouterConfig};
 use sixgate_nat64::{BibView, PoolView, SessionView};
 use sixgate_reason::{Counters, Reason};
 use sixgate_time::{Duration, Instant};
@@ -75,8 +75,21 @@ pub(crate) enum Question {
     Trace(TraceQuestion, oneshot::Sender<Traced>),
     /// What is to be kept of the ISATAP hosts, at this moment.
     IsatapMemory(oneshot::Sender<Vec<RememberedHost>>),
+    /// Who has what of the ISATAP router, and who has open flows.
+    Retirement(oneshot::Sender<RetirementView>),
     /// The open flows one of whose ends is in a prefix.
     FlowList(Ipv6Prefix, oneshot::Sender<Vec<FlowView>>),
+}
+
+/// The ISATAP hosts in a retirement, or before one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RetirementView {
+    /// Those in the router's table, by address.
+    pub(crate) hosts: Vec<RetiringHost>,
+    /// Open flows of hosts, at this moment.
+    pub(crate) open: Vec<(Ipv4Addr, u32)>,
+    /// When any host was last heard, served or not.
+    pub(crate) last_heard: Option<Instant>,
 }
 
 /// One connected client.

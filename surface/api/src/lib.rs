@@ -24,6 +24,9 @@
 //! | POST [`path::ISATAP_ALLOW`] | [`AllowRequest`] | [`Changed`] |
 //! | POST [`path::ISATAP_DENY`], [`path::ISATAP_FORGET`] | [`HostsRequest`] | [`Changed`] |
 //! | GET [`path::NATIVE`] | | [`Native`] |
+//! | GET [`path::ISATAP_RETIRE`] | | [`Retirement`] |
+//! | POST [`path::ISATAP_RETIRE_PLAN`] | [`RetirePlan`] | [`Retirement`] |
+//! | POST [`path::ISATAP_RETIRE`] | [`RetireRequest`] | [`Retired`] |
 //! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
 //! | POST [`path::CLIENT_RENEW`] | | [`Renewed`] |
@@ -43,6 +46,7 @@ mod names;
 mod nat64;
 mod native;
 pub mod path;
+mod retire;
 mod status;
 mod suggest;
 mod tokens;
@@ -65,6 +69,10 @@ pub use jiff::Timestamp;
 pub use names::{Answer, Explanation, Nrpt, NrptRule, Question, Route, Steering, Step};
 pub use nat64::{Binding, Nat64Bib, Nat64Pools, Nat64Sessions, Pool, Session};
 pub use native::{Native, NativeInterface};
+pub use retire::{
+    HostStanding, HostUse, KnownName, RetireHost, RetirePhase, RetirePlan, RetireRequest, RetireUpdate,
+    Retired, Retirement, StaleRecord, Straggler,
+};
 pub use status::{
     ClientState, ClientStatus, Component, ComponentState, GatewayStatus, HostStatus, Renewed, RouterLink,
     RouterName, Status,

@@ -36,6 +36,10 @@ pub const ISATAP_DENY: &str = "/v1/isatap/deny";
 pub const ISATAP_FORGET: &str = "/v1/isatap/forget";
 /// GET: what a native host must know of this gateway.
 pub const NATIVE: &str = "/v1/native";
+/// GET: how a retirement of ISATAP stands; POST: its next step, or its undoing.
+pub const ISATAP_RETIRE: &str = "/v1/isatap/retire";
+/// POST: the same as GET, with what stands in the DNS.
+pub const ISATAP_RETIRE_PLAN: &str = "/v1/isatap/retire/plan";
 /// GET
 pub const NAT64_SESSIONS: &str = "/v1/nat64/sessions";
 /// GET

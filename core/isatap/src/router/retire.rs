@@ -92,6 +92,12 @@ impl Router {
         }
     }
 
+    /// True while something is being taken away.
+    #[must_use]
+    pub fn is_retiring(&self) -> bool {
+        self.config.retire.is_on()
+    }
+
     /// Every host and what it has, by IPv4 address.
     #[must_use]
     pub fn retirement(&self) -> Vec<RetiringHost> {

@@ -70,6 +70,15 @@ impl Handler for Api {
                 Err(response) => response,
             },
             (Method::Get, path::NATIVE) => self.native(),
+            (Method::Get, path::ISATAP_RETIRE) => self.0.retirement().await,
+            (Method::Post, path::ISATAP_RETIRE_PLAN) => match body(&request) {
+                Ok(plan) => self.0.retirement_plan(plan).await,
+                Err(response) => response,
+            },
+            (Method::Post, path::ISATAP_RETIRE) => match body(&request) {
+                Ok(wanted) => self.0.retire(wanted).await,
+                Err(response) => response,
+            },
             (Method::Get, path::NAT64_BIB) => document(self.bib().await),
             (Method::Get, path::NAT64_SESSIONS) => document(self.sessions().await),
             (Method::Get, path::NAT64_POOLS) => document(self.pools().await),

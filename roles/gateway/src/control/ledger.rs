@@ -23,7 +23,7 @@ const DAY: i64 = 86_400;
 /// A host as it stands on disk; its key is its IPv4 address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    ipv4: Ipv4Addr,
+    pub(crate) ipv4: Ipv4Addr,
     /// The router served it when it was last asked: it is greeted at the next start.
     #[serde(default = "yes")]
     served: bool,
@@ -153,6 +153,11 @@ impl Ledger {
     /// The hosts that the router served when it was last asked.
     pub(crate) fn served(&self) -> Vec<RememberedHost> {
         self.entries.values().filter(|e| e.served).map(Entry::remembered).collect()
+    }
+
+    /// Every host of the last weeks, by address.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
     }
 
     pub(crate) fn get(&self, v4: Ipv4Addr) -> Option<&Entry> {

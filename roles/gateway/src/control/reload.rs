@@ -59,6 +59,7 @@ fn apply(control: &Control, new: Gateway) {
         site.sources = std::mem::take(&mut next.sources);
         return;
     }
+    next.retire.clone_from(&site.retire);
     *site = next;
     control.publish(&site);
     if let (Some(names), Some(answers)) = (&control.names, NamesConfig::of(&site.config)) {

@@ -8,6 +8,7 @@ use sixgate_config::isatap::{Isatap, Offer};
 use sixgate_fabric::{
     Identity, Policy, Port, Service, Snapshot, SnapshotBuilder, SnapshotFault, Zone, group,
 };
+use sixgate_isatap::retire::Retire;
 use sixgate_isatap::{AllowRule, Holding, RouterConfig, RouterOptions};
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, isatap};
 use sixgate_wire::lease::{Lease, LeasedPrefix, LeasedRoute, Preference};
@@ -42,6 +43,8 @@ pub(crate) struct Site {
     pub(crate) allowed: Vec<AllowedNow>,
     /// Who is not, whatever the file says.
     pub(crate) denied: Vec<Ipv4Prefix>,
+    /// What of ISATAP is being taken away.
+    pub(crate) retire: Retire,
 }
 
 impl Site {
@@ -62,6 +65,7 @@ impl Site {
             sources,
             allowed: Vec::new(),
             denied: Vec::new(),
+            retire: Retire::default(),
         };
         site.reconsider();
         site
@@ -145,6 +149,9 @@ impl Site {
                 builder = builder.route(prefix, Way::Kernel.id()).identity(prefix, who);
             }
         }
+        for (prefix, closed) in self.retire.closed(&self.link_prefixes()) {
+            builder = if closed { builder.close(prefix) } else { builder.keep_open(prefix) };
+        }
         let offers = allowed::offers(config);
         let mut known: HashSet<Ipv4Prefix> = HashSet::new();
         for host in &self.allowed {
@@ -159,6 +166,16 @@ impl Site {
             }
         }
         builder
+    }
+
+    /// The prefixes that hosts of the ISATAP link have addresses in.
+    pub(crate) fn link_prefixes(&self) -> Vec<Ipv6Prefix> {
+        let Some(router) = self.router() else { return Vec::new() };
+        let leases = core::iter::once(&router.lease).chain(&router.offers);
+        let mut prefixes: Vec<_> = leases.flat_map(|lease| &lease.prefixes).map(|p| p.prefix).collect();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        prefixes
     }
 
     fn policy(&self) -> Policy {
@@ -193,7 +210,7 @@ impl Site {
             deny: self.denied.clone(),
             most_hosts: MOST_HOSTS,
             options: options(config),
-            retire: sixgate_isatap::retire::Retire::default(),
+            retire: self.retire.clone(),
         })
     }
 

@@ -46,6 +46,9 @@ impl Worker {
                 let hosts = self.isatap.as_ref().map(|link| link.router.memory_of_hosts());
                 let _ = to.send(hosts.unwrap_or_default());
             }
+            Question::Retirement(to) => {
+                let _ = to.send(self.retirement());
+            }
             Question::FlowList(within, to) => {
                 let of_them =
                     |flow: &FlowView| within.contains(flow.key.src) || within.contains(flow.key.dst);

@@ -28,6 +28,9 @@ impl Worker {
         }
         if let Some(link) = &self.isatap {
             next = next.min(link.router.next_timeout()).min(self.hosts_due);
+            if link.router.is_retiring() {
+                next = next.min(self.review_due);
+            }
         }
         next
     }
@@ -42,6 +45,9 @@ impl Worker {
                 nat64.engine.handle_timeout(self.now);
             }
             self.drain_translator();
+        }
+        if self.review_due <= self.now && self.isatap.as_ref().is_some_and(|link| link.router.is_retiring()) {
+            self.review();
         }
         let Some(link) = &mut self.isatap else { return };
         if link.router.next_timeout() <= self.now {

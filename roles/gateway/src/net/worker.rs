@@ -73,6 +73,8 @@ pub(crate) struct Worker {
     waker: Waker,
     /// When control is told of the ISATAP hosts; never before it has said which it remembers.
     pub(super) hosts_due: Instant,
+    /// When open flows are counted next, while ISATAP is being retired.
+    pub(super) review_due: Instant,
     ready: Vec<(u64, bool, bool)>,
 }
 
@@ -115,6 +117,7 @@ impl Worker {
             inbox: parts.inbox,
             waker: parts.waker,
             hosts_due: Instant::NEVER,
+            review_due: Instant::ZERO,
             ready: Vec::with_capacity(256),
         })
     }
@@ -226,6 +229,7 @@ impl Worker {
                     if let Some(link) = &mut self.isatap {
                         link.router.reconfigure(self.now, *config);
                     }
+                    self.review();
                 }
                 Ok(ToNet::Remember(hosts)) => {
                     if let Some(link) = &mut self.isatap {

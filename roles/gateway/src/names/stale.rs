@@ -1,0 +1,173 @@
+//! AAAA records that point into a prefix which is being taken away: found, deleted, put back.
+//!
+//! No server lists them on request, so they are looked for in every way there is: zone transfers where they are allowed, the
+//! names of hosts that are known, and the reverse tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use domain::base::Name;
+use sixgate_io_dns::inventory::{AaaaRecord, aaaa_of, transfer, zone_of};
+use sixgate_io_dns::resolve::{Family, resolve_family};
+use sixgate_io_dns::reverse::name_of;
+use sixgate_io_dns::update::{Data, TsigKey, Update, Updater};
+use sixgate_wire::addr::Ipv6Prefix;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Questions on their way at once, and in all.
+const AT_ONCE: usize = 16;
+const MOST_QUESTIONS: usize = 8192;
+
+/// Where to look, and by whose right to change.
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// Who is asked.
+    pub(crate) servers: Vec<SocketAddr>,
+    /// Who has the zones and takes updates; the first of `servers` when the file gives none.
+    pub(crate) primary: Option<SocketAddr>,
+    pub(crate) key: Option<TsigKey>,
+}
+
+/// What to look for.
+pub(crate) struct Wanted {
+    pub(crate) prefixes: Vec<Ipv6Prefix>,
+    /// Zones that hosts may be in.
+    pub(crate) zones: Vec<String>,
+    /// Names of hosts.
+    pub(crate) names: BTreeSet<String>,
+    /// Their addresses in the prefixes.
+    pub(crate) addresses: Vec<Ipv6Addr>,
+}
+
+/// What was found.
+pub(crate) struct Found {
+    /// Each once, by name, with its zone where a server says.
+    pub(crate) records: Vec<(AaaaRecord, Option<String>)>,
+    /// What could not be looked at.
+    pub(crate) remarks: Vec<String>,
+}
+
+impl Place {
+    fn primary(&self) -> Option<SocketAddr> {
+        self.primary.or(self.servers.first().copied())
+    }
+
+    /// Those who are asked for names: the primary first, since nobody knows sooner that a record is gone.
+    fn asked(&self) -> Vec<SocketAddr> {
+        let others = self.servers.iter().copied().filter(|server| Some(*server) != self.primary);
+        self.primary.into_iter().chain(others).collect()
+    }
+
+    /// Every record that points into one of the prefixes.
+    pub(crate) async fn find(&self, wanted: Wanted) -> Found {
+        let (mut records, mut remarks) = (BTreeSet::new(), Vec::new());
+        let mut names = wanted.names.clone();
+        for zone in &wanted.zones {
+            let Some(primary) = self.primary() else { break };
+            match transfer(zone, primary, self.key.as_ref()).await {
+                Ok(all) => records.extend(all),
+                Err(error) => remarks.push(format!(
+                    "zone {zone}: no transfer from {} ({error}); only names of known hosts were asked for",
+                    primary.ip()
+                )),
+            }
+        }
+        let servers = Arc::new(self.asked());
+        let reverse = each(wanted.addresses.iter().copied(), {
+            let servers = Arc::clone(&servers);
+            move |address| {
+                let servers = Arc::clone(&servers);
+                async move { name_of(IpAddr::V6(address), &servers).await.ok().flatten() }
+            }
+        });
+        names.extend(reverse.await.into_iter().flatten());
+        let asked = each(names.into_iter(), {
+            let servers = Arc::clone(&servers);
+            move |name: String| {
+                let servers = Arc::clone(&servers);
+                async move { aaaa_of(&name, &servers).await }
+            }
+        });
+        records.extend(asked.await.into_iter().flatten());
+        records.retain(|record| wanted.prefixes.iter().any(|prefix| prefix.contains(record.address)));
+        // A server that is no primary shows a life that has partly gone by: of two the longer one is what stands.
+        let mut one: BTreeMap<(String, Ipv6Addr), AaaaRecord> = BTreeMap::new();
+        for record in records {
+            let known = one.entry((record.name.clone(), record.address)).or_insert_with(|| record.clone());
+            known.ttl = known.ttl.max(record.ttl);
+        }
+        let mut found = Vec::new();
+        for record in one.into_values() {
+            let zone = zone_of(&record.name, &servers).await;
+            found.push((record, zone));
+        }
+        Found { records: found, remarks }
+    }
+
+    /// Where each of these names leads in IPv4.
+    pub(crate) async fn look_up(&self, names: Vec<String>) -> Vec<(String, Vec<Ipv4Addr>)> {
+        let servers = self.asked();
+        let mut found = Vec::new();
+        for name in names {
+            let addresses = resolve_family(&name, Family::V4, &servers).await.unwrap_or_default().addresses;
+            let v4 = addresses.into_iter().filter_map(|address| match address {
+                IpAddr::V4(v4) => Some(v4),
+                IpAddr::V6(_) => None,
+            });
+            found.push((name, v4.collect()));
+        }
+        found
+    }
+
+    /// Deletes a record, this one alone (RFC 2136, section 2.5.4).
+    ///
+    /// # Errors
+    /// One line.
+    pub(crate) async fn delete(&self, record: &AaaaRecord, zone: &str) -> Result<(), String> {
+        self.change(record, zone, |update, name, data| update.delete(name, data)).await
+    }
+
+    /// Puts back what was deleted.
+    ///
+    /// # Errors
+    /// One line.
+    pub(crate) async fn restore(&self, record: &AaaaRecord, zone: &str) -> Result<(), String> {
+        self.change(record, zone, |update, name, data| update.add(name, record.ttl, data)).await
+    }
+
+    async fn change(
+        &self,
+        record: &AaaaRecord,
+        zone: &str,
+        change: impl Fn(Update, &Name<Vec<u8>>, Data) -> Update,
+    ) -> Result<(), String> {
+        let server = self.primary().ok_or("no server takes updates: give --dns-server")?;
+        let parse = |text: &str| Name::vec_from_str(text).map_err(|_| format!("{text:?} is no domain name"));
+        let (zone, name) = (parse(zone)?, parse(&record.name)?);
+        let update = change(Update::of(zone), &name, Data::aaaa(record.address));
+        let updater = Updater::new(vec![server], self.key.clone());
+        updater.send(&update).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Does the same with each, a few at a time; in no order.
+async fn each<T, F, Fut>(all: impl Iterator<Item = T>, work: F) -> Vec<Fut::Output>
+where
+    T: Send + 'static,
+    F: Fn(T) -> Fut + Clone + Send + 'static,
+    Fut: Future + Send + 'static,
+    Fut::Output: Send + 'static,
+{
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let mut tasks = JoinSet::new();
+    for one in all.take(MOST_QUESTIONS) {
+        let (room, work) = (Arc::clone(&room), work.clone());
+        tasks.spawn(async move {
+            let _permit = room.acquire_owned().await;
+            work(one).await
+        });
+    }
+    tasks.join_all().await
+}
