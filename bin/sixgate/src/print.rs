@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 pub(crate) use address::dotted;
-pub(crate) use amount::{ago, octets, until};
+pub(crate) use amount::{ago, octets, span, until};
 pub(crate) use table::Table;
 
 /// Where a command prints.

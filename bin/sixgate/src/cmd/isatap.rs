@@ -1,4 +1,4 @@
-//! `sixgate isatap allow | deny | hosts | instructions | join | leave`
+//! `sixgate isatap allow | deny | hosts | instructions | join | leave | listen | retire | suggest`
 
 mod allow;
 mod deny;
@@ -7,6 +7,8 @@ mod hosts;
 mod instructions;
 mod join;
 mod leave;
+mod listen;
+mod retire;
 mod suggest;
 
 use crate::cli::Context;
@@ -29,6 +31,8 @@ enum What {
     Join(join::Join),
     Leave(leave::Leave),
     Suggest(suggest::Suggest),
+    Listen(listen::Listen),
+    Retire(retire::Retire),
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
@@ -40,5 +44,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
         What::Join(args) => join::join(args, context),
         What::Suggest(args) => suggest::run(args, context),
         What::Leave(args) => leave::leave(args, context),
+        What::Listen(args) => listen::run(args, context),
+        What::Retire(args) => retire::run(args, context),
     }
 }

@@ -3,7 +3,7 @@
 use sixgate_api::Timestamp;
 
 /// `3 s`, `5 min`, `2 h`, `4 d`
-fn span(seconds: u64) -> String {
+pub(crate) fn span(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7200 => format!("{} min", seconds / 60),
