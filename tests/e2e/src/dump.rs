@@ -20,7 +20,12 @@ echo "== processes"; pgrep -l sixgate | grep -v " sh$" | cut -d' ' -f2 | sort
 /// A program of the dump fails.
 #[must_use]
 pub fn of(lab: &Lab, node: &str) -> String {
-    lab.sh(node, SCRIPT).expect("the dump's programs are there")
+    let dump = lab.sh(node, SCRIPT).expect("the dump's programs are there");
+    // A program that says nothing would make every two dumps equal.
+    for word in [" mtu ", "inet ", "scope link", "lookup main", "net.ipv4.ip_forward", "nameserver "] {
+        assert!(dump.contains(word), "{node}: no `{word}` in {dump}");
+    }
+    dump
 }
 
 /// The lines in which two dumps differ.

@@ -211,8 +211,9 @@ fn address(device: i32, protocol: u16, to: Option<[u8; 6]>) -> libc::sockaddr_ll
     address
 }
 
-/// Neighbour discovery and listener reports, which kernels send by themselves whenever they like.
-fn is_neighbourly(packet: &[u8]) -> bool {
+/// Neighbour discovery and listener reports, which kernels and routers send by themselves whenever they like.
+#[must_use]
+pub fn is_neighbourly(packet: &[u8]) -> bool {
     let kind = match packet {
         [first, ..] if first >> 4 != 6 => return false,
         // Listener reports travel behind a hop-by-hop header of eight octets.

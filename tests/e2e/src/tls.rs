@@ -3,14 +3,12 @@
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use sixgate_lab::Lab;
 use sixgate_lab::product::CLIENT_FILE;
-use sixgate_lab::{Lab, Output};
-
-use crate::packets::octal;
 
 /// The head that opens a tunnel (MS-IPHTTPS, section 3.1.5.1, and our own framing).
 pub const TUNNEL: &str =
-    "POST /IPTLS HTTP/1.1\\r\\nHost: da.example.com\\r\\nContent-Length: 9223372036854775807\\r\\n\\r\\n";
+    "POST /IPTLS HTTP/1.1\r\nHost: da.example.com\r\nContent-Length: 9223372036854775807\r\n\r\n";
 
 /// Certificate files of a client: where `join` put them.
 #[derive(Debug, Clone)]
@@ -39,19 +37,10 @@ pub fn files(lab: &Lab, node: &str) -> Files {
     Files { ca: find("ca"), cert: find("cert"), key: find("key") }
 }
 
-/// Connects from `node` with `cert` and `key`, opens a tunnel, sends each packet half a second after the other, and hangs up.
+/// Asks from `node` for a tunnel that is to be refused; the answer, if any came before the gateway hung up.
 #[must_use]
-pub fn tunnel(lab: &Lab, node: &str, files: &Files, packets: &[Vec<u8>]) -> Output {
-    let mut sends = format!("printf '{TUNNEL}'; sleep 0.5;");
-    for packet in packets {
-        sends.push_str(&format!(" printf '{}'; sleep 0.5;", octal(packet)));
-    }
-    let script = format!(
-        "{{ {sends} }} | openssl s_client -quiet -connect da.example.com:443 -servername da.example.com \
-         -CAfile {} -cert {} -key {}",
-        files.ca, files.cert, files.key
-    );
-    lab.run(node, &["sh", "-c", &script]).expect("the node is there")
+pub fn knock(lab: &Lab, node: &str, files: &Files) -> String {
+    say(lab, node, files, true, TUNNEL.as_bytes(), "5")
 }
 
 const DOOR: &str = "da.example.com:443";
@@ -75,10 +64,18 @@ fn client(
 }
 
 /// Connects from `node`, with its certificate or without one, and says these bytes; what was answered until the gateway hung up,
-/// or until a moment later.
+/// at most so many seconds.
 #[must_use]
-pub fn say(lab: &Lab, node: &str, files: &Files, with_certificate: bool, bytes: &[u8]) -> String {
-    let mut child = client(lab, node, files, with_certificate, DOOR, "0.7").spawn().expect("openssl starts");
+pub fn say(
+    lab: &Lab,
+    node: &str,
+    files: &Files,
+    with_certificate: bool,
+    bytes: &[u8],
+    seconds: &str,
+) -> String {
+    let mut child =
+        client(lab, node, files, with_certificate, DOOR, seconds).spawn().expect("openssl starts");
     // Refused in the middle is refused.
     let _ = child.stdin.take().expect("a pipe").write_all(bytes);
     let said = child.wait_with_output().expect("it ends");
@@ -108,7 +105,7 @@ impl Tunnel {
         let mut command = client(lab, node, files, true, door, "60");
         let mut child = command.arg("-no_ign_eof").spawn().expect("openssl starts");
         let mut input = child.stdin.take().expect("a pipe");
-        input.write_all(TUNNEL.replace("\\r\\n", "\r\n").as_bytes()).expect("openssl takes it");
+        input.write_all(TUNNEL.as_bytes()).expect("openssl takes it");
         let mut output = child.stdout.take().expect("a pipe");
         let mut answer = [0; 15];
         output.read_exact(&mut answer).expect("an answer");

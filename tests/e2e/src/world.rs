@@ -138,6 +138,7 @@ impl World {
     pub fn is_quiet(&self) {
         for node in ["gateway", "laptop-01", "laptop-02", "helpdesk-01"] {
             let log = self.lab.log(node, SERVICE).expect("the node is there");
+            assert!(log.contains(" ready"), "{node} has logged nothing: {log}");
             let loud: Vec<&str> =
                 log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
             assert!(loud.is_empty(), "{node} warned in a healthy lab: {loud:#?}");

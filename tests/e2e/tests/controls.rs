@@ -60,8 +60,10 @@ fn a_host_that_is_not_allowed_gets_no_address_and_the_gateway_says_so() {
     let why = product::host(&world).unwrap_err().to_string();
     assert!(why.contains("no address"), "{why}");
     counters.rose("isatap-host-not-allowed");
-    let _ = world.fails('b');
-    let _ = world.fails('c');
+    let outbound = world.fails('b');
+    let back = world.fails('c');
+    assert!(outbound.contains("ended with 7"), "there is no way, which is known at once: {outbound}");
+    assert!(back.contains("helpdesk-01 has no address"), "{back}");
     let hosts = world.sh("gateway", "sixgate isatap hosts --json");
     let document: serde_json::Value = serde_json::from_str(&hosts).unwrap();
     let host = document["hosts"]

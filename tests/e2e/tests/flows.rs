@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sixgate_e2e::Watched;
 use sixgate_e2e::packets::{self, datagram, segment};
 use sixgate_e2e::plain::{Daemon, Row};
-use sixgate_e2e::raw::{Sender, Wire};
+use sixgate_e2e::raw::{Sender, Wire, is_neighbourly};
 use sixgate_e2e::watched::Counts;
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 1);
@@ -34,6 +34,8 @@ struct World {
     router: Daemon,
     left: Wire,
     right: Wire,
+    /// One a host. While it is open, the kernel says nothing about what comes back.
+    hosts: Vec<Sender>,
 }
 
 fn world(test: &str) -> World {
@@ -52,18 +54,20 @@ fn world(test: &str) -> World {
     );
     let router = row.daemon("middle", &["run"], &file);
     let (left, right) = (Wire::open(&row.namespace("left"), "l0"), Wire::open(&row.namespace("right"), "r0"));
-    World { row, router, left, right }
+    let hosts = (0..9).map(|n| Sender::open(&row.namespace("left"), 41, host(n))).collect();
+    World { row, router, left, right, hosts }
 }
 
 impl World {
-    fn sender(&self, n: u8) -> Sender {
-        Sender::open(&self.row.namespace("left"), 41, host(n))
+    fn sender(&self, n: u8) -> &Sender {
+        &self.hosts[usize::from(n)]
     }
 
-    /// What came to the left inside protocol 41, from the transport header on.
+    /// What came to the left inside protocol 41, from the transport header on, without the router's own questions to its neighbour.
     fn came_left(&self, many: usize) -> Vec<Vec<u8>> {
-        let packets = self.left.expect(many).into_iter();
-        packets.filter(|packet| packet[9] == 41).map(|packet| packet[60..].to_vec()).collect()
+        let inner = self.left.expect(many).into_iter().filter(|packet| packet[9] == 41);
+        let inner = inner.map(|packet| packet[20..].to_vec()).filter(|packet| !is_neighbourly(packet));
+        inner.map(|packet| packet[40..].to_vec()).collect()
     }
 
     fn came_right(&self, many: usize) -> Vec<Vec<u8>> {

@@ -97,9 +97,7 @@ fn after_the_handshake_each_bad_head_is_one_counter() {
         }
         head
     });
-    noise.few(FEW, WITHOUT, &["iphttps-certificate-missing"], |_| {
-        tls::TUNNEL.replace("\\r\\n", "\r\n").into_bytes()
-    });
+    noise.few(FEW, WITHOUT, &["iphttps-certificate-missing"], |_| tls::TUNNEL.as_bytes().to_vec());
     noise.few(FEW, "an enrolment that is none", &["enrol-request-invalid", "enrol-limited"], |chance| {
         let body = chance.some(1, 500);
         let head =
@@ -109,7 +107,7 @@ fn after_the_handshake_each_bad_head_is_one_counter() {
     world.stop("laptop-02", SERVICE).unwrap();
     let lab = sixgate_lab::Lab::clone(&world);
     noise.is_counted(&mut world, |kind, head| {
-        let said = tls::say(&lab, "laptop-02", &files, kind.name != WITHOUT, head);
+        let said = tls::say(&lab, "laptop-02", &files, kind.name != WITHOUT, head, "1.5");
         assert!(!said.contains("200 OK"), "{}: {said}", kind.name);
     });
     assert!(!world.who().contains(&"laptop-02".to_owned()));

@@ -25,11 +25,11 @@ fn a_renewed_certificate_takes_the_place_of_the_older_one() {
 
     // Until the new one was shown, the older one is good: its answer may have been lost.
     world.stop("laptop-02", SERVICE).unwrap_or_else(|error| panic!("{error}"));
-    assert!(tls::tunnel(&world, "laptop-02", &older, &[]).stdout.contains("200 OK"));
-    assert!(tls::tunnel(&world, "laptop-02", &files, &[]).stdout.contains("200 OK"));
+    tls::Tunnel::open(&world, "laptop-02", &older).hang_up();
+    tls::Tunnel::open(&world, "laptop-02", &files).hang_up();
     let counters = Counters::of(&world, "gateway");
-    let refused = tls::tunnel(&world, "laptop-02", &older, &[]);
-    assert!(refused.stdout.contains("403 Forbidden"), "{}", refused.stdout);
+    let refused = tls::knock(&world, "laptop-02", &older);
+    assert!(refused.contains("403 Forbidden"), "{refused}");
     counters.rose("iphttps-client-revoked");
     assert_eq!(world.logged("certificate renewed"), 1);
 }
