@@ -102,9 +102,9 @@ impl World {
         assert_eq!(sum(source.log()), sum(sink.log()));
     }
 
-    /// Gives the router's side another IPv4 address.
-    pub(crate) fn second_router_address(&self, address: &str) {
-        must(&format!("ip -n {} address add {address}/24 dev eth0", self.router));
+    /// Runs `ip ARGUMENTS` in the router's namespace.
+    pub(crate) fn router_ip(&self, arguments: &str) {
+        must(&format!("ip -n {} {arguments}", self.router));
     }
 
     /// A TCP connection from the host that is used all the time while `meanwhile` happens a second after it began; gives
@@ -234,6 +234,11 @@ impl Part {
             }
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Stops it where it is, with everything that it holds.
+    pub(crate) fn freeze(&self) {
+        run(&format!("kill -STOP {}", self.child.id()));
     }
 
     /// Asks for an orderly end.
