@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sixgate_config::Host;
 use sixgate_io_control::Server;
+use sixgate_isatap::host::MOST_ROUTERS;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -150,7 +151,11 @@ impl List {
             tracing::warn!("the list of routers cannot be kept on disk: {e}");
         }
         if changed {
-            tracing::info!(routers = ?self.routers.list(), "list of routers");
+            let list = self.routers.list();
+            tracing::info!(routers = ?list, "list of routers");
+            if list.len() > MOST_ROUTERS {
+                tracing::warn!("only the first {MOST_ROUTERS} of {} routers are used", list.len());
+            }
             self.work.tell(ToWorker::Routers(self.routers.list()));
         }
         self.show();

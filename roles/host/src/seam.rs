@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use sixgate_io_link::Waker;
 use sixgate_isatap::RouterView;
 use sixgate_reason::Counters;
+use sixgate_time::Instant;
 use tokio::sync::oneshot;
 
 use crate::evidence::Remembered;
@@ -40,6 +41,8 @@ pub(crate) struct View {
     pub(crate) ipv4: Option<Ipv4Addr>,
     /// The routers, in the order of the list.
     pub(crate) routers: Vec<RouterView>,
+    /// Routers that cannot be asked, because there is no IPv4 address to ask from, and since when.
+    pub(crate) waiting: (Vec<Ipv4Addr>, Instant),
     /// The routes on the device, as a person reads them.
     pub(crate) routes: Vec<String>,
     /// Drops and refusals.

@@ -68,6 +68,8 @@ pub(crate) struct Worker {
     solicited: bool,
     /// There was an address, and there is none.
     lost: bool,
+    /// Since when there is none.
+    unlinked: Instant,
     /// True once the log says that there is no address.
     waits: bool,
     tally: Tally,
@@ -92,6 +94,7 @@ impl Worker {
             look_at: Instant::NEVER,
             solicited: false,
             lost: false,
+            unlinked: clock::now(),
             waits: false,
             tally: Tally::new(),
             remembered: Remembered::default(),
@@ -204,6 +207,7 @@ impl Worker {
         let Some(site) = seen else {
             if self.link.take().is_some() {
                 self.lost = true;
+                self.unlinked = self.now;
                 tracing::warn!("no IPv4 address towards the routers any more; waiting for one");
                 parts.kernel.clear()?;
             } else if !self.waits && !parts.routers.is_empty() {
@@ -280,6 +284,10 @@ impl Worker {
             interface: site.map(|s| s.interface.clone()).or_else(|| self.parts.interface.clone()),
             ipv4: site.map(|s| s.address),
             routers: self.link.as_ref().map(|link| link.host.routers()).unwrap_or_default(),
+            waiting: match &self.link {
+                Some(_) => (Vec::new(), self.unlinked),
+                None => (self.parts.routers.clone(), self.unlinked),
+            },
             routes: self.parts.kernel.routes(),
             counters: Box::new(self.tally.counters().clone()),
             remembered: Box::new(self.remembered.clone()),

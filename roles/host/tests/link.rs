@@ -147,6 +147,12 @@ fn another_address_of_the_interface_is_noticed() {
     });
     world.host_ip("address del 10.6.8.20/24 dev eth0");
     eventually("no address", || !world.host_ip("-6 address show dev isatap0").contains("5efe"));
+    let status = world.status();
+    assert_eq!(
+        (&status["isatap"][0]["router"], &status["isatap"][0]["state"]),
+        (&"10.6.8.1".into(), &"waiting".into())
+    );
+    assert_eq!(status["isatap"][0]["reason"], "isatap-no-ipv4");
     world.host_ip("address add 10.6.8.33/24 dev eth0");
     eventually("another address", || {
         world.host_ip("-6 address show dev isatap0").contains("fd00:2::5efe:a06:821/64")

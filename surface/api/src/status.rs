@@ -151,7 +151,7 @@ pub struct RouterLink {
     pub router: Ipv4Addr,
     /// The address that we have by it.
     pub address: Option<Ipv6Addr>,
-    /// `up`, `soliciting`, `silent`, `withdrawn`, `unreachable`.
+    /// `up`, `soliciting`, `silent`, `withdrawn`, `unreachable`, `waiting` (for an IPv4 address).
     pub state: String,
     /// Since when it is so.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -10,7 +10,7 @@ use sixgate_doctor::evidence::Role;
 use sixgate_io_control::{Handler, Method, Request, Response};
 use sixgate_io_link::clock;
 use sixgate_isatap::RouterView;
-use sixgate_reason::{ISATAP_NAME_EMPTY, ISATAP_NAME_GONE, ISATAP_NAME_UNANSWERED};
+use sixgate_reason::{ISATAP_NAME_EMPTY, ISATAP_NAME_GONE, ISATAP_NAME_UNANSWERED, ISATAP_NO_IPV4};
 use sixgate_time::Instant;
 use tokio::sync::watch;
 
@@ -54,10 +54,10 @@ impl Api {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             since: self.since,
             device: self.device.clone(),
+            isatap: view.routers.iter().flat_map(links).chain(waiting(&view)).collect(),
+            names: self.names.borrow().iter().map(|(name, known)| router_name(name, known)).collect(),
             interface: view.interface,
             ipv4: view.ipv4,
-            isatap: view.routers.iter().flat_map(links).collect(),
-            names: self.names.borrow().iter().map(|(name, known)| router_name(name, known)).collect(),
             routes: view.routes,
         }
     }
@@ -78,6 +78,18 @@ fn links(router: &RouterView) -> Vec<api::RouterLink> {
     } else {
         router.addresses.iter().map(|address| link(Some(*address))).collect()
     }
+}
+
+/// Routers that nothing is known of, since nothing can be asked.
+fn waiting(view: &View) -> impl Iterator<Item = api::RouterLink> + '_ {
+    let (routers, since) = &view.waiting;
+    routers.iter().map(|router| api::RouterLink {
+        router: *router,
+        address: None,
+        state: "waiting".to_owned(),
+        since: Some(wall_clock(*since)),
+        reason: Some(ISATAP_NO_IPV4.code().to_owned()),
+    })
 }
 
 fn router_name(name: &str, known: &Name) -> api::RouterName {
