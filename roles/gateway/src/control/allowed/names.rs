@@ -89,16 +89,15 @@ struct Schedule {
 
 impl Schedule {
     /// Those of `wanted`, which is sorted, that are due; the others are forgotten.
-    fn due(&mut self, wanted: Vec<String>) -> Vec<String> {
+    fn due(&mut self, now: Instant, wanted: Vec<String>) -> Vec<String> {
         self.next.retain(|name, _| wanted.binary_search(name).is_ok());
         self.failing.retain(|name| wanted.binary_search(name).is_ok());
-        let now = Instant::now();
         let is_due = |name: &String| self.next.get(name).is_none_or(|at| *at <= now);
         wanted.into_iter().filter(is_due).take(TOGETHER).collect()
     }
 
     /// Plans the next question; true when the answer is of another kind than the last one.
-    fn answered(&mut self, name: &str, answer: &Result<Resolved, ResolveError>) -> bool {
+    fn answered(&mut self, now: Instant, name: &str, answer: &Result<Resolved, ResolveError>) -> bool {
         let (pause, is_new) = match answer {
             Ok(resolved) => {
                 let ttl = Duration::from_secs(u64::from(resolved.ttl));
@@ -106,23 +105,23 @@ impl Schedule {
             }
             Err(_) => (RETRY, self.failing.insert(name.to_owned())),
         };
-        self.next.insert(name.to_owned(), Instant::now() + pause);
+        self.next.insert(name.to_owned(), now + pause);
         is_new
     }
 
     /// The servers are silent: whoever else is due waits as well.
-    fn all_wait(&mut self, wanted: &[String]) {
-        let next = Instant::now() + RETRY;
+    fn all_wait(&mut self, now: Instant, wanted: &[String]) {
+        let next = now + RETRY;
         for name in wanted {
             let at = self.next.entry(name.clone()).or_insert(next);
             *at = next.max(*at);
         }
     }
 
-    fn wake(&self, wanted: &[String]) -> Instant {
+    fn wake(&self, now: Instant, wanted: &[String]) -> Instant {
         let unasked = wanted.iter().any(|name| !self.next.contains_key(name));
         let soonest = self.next.values().min().copied();
-        if unasked { Instant::now() } else { soonest.unwrap_or_else(|| Instant::now() + LATEST) }
+        if unasked { now } else { soonest.unwrap_or(now + LATEST) }
     }
 }
 
@@ -132,19 +131,20 @@ pub(crate) async fn keep(control: Arc<Control>) {
     loop {
         let Ok(wanted) = control.site.lock().map(|site| wanted(&site)) else { return };
         forget_others(&control, &wanted);
-        let answers = ask(&control, schedule.due(wanted.clone())).await;
+        let answers = ask(&control, schedule.due(Instant::now(), wanted.clone())).await;
         let is_silence = |(_, answer): &(_, Result<_, _>)| matches!(answer, Err(ResolveError::Exchange(_)));
         let down = !answers.is_empty() && answers.iter().all(is_silence);
+        let now = Instant::now();
         let answers: Vec<Answer> = answers
             .into_iter()
-            .map(|(name, answer)| Answer { is_new: schedule.answered(&name, &answer), name, answer })
+            .map(|(name, answer)| Answer { is_new: schedule.answered(now, &name, &answer), name, answer })
             .collect();
         take(&control, answers);
         if down {
-            schedule.all_wait(&wanted);
+            schedule.all_wait(now, &wanted);
         }
         tokio::select! {
-            () = tokio::time::sleep_until(schedule.wake(&wanted)) => {}
+            () = tokio::time::sleep_until(schedule.wake(now, &wanted)) => {}
             () = control.names_wanted.notified() => {}
         }
     }
@@ -266,5 +266,65 @@ fn keep_rows(control: &Control, rows: Vec<(Vec<u8>, Option<Vec<u8>>)>) {
     let rows = rows.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
     if let Err(e) = control.store.change_values(Space::IsatapNames, rows) {
         tracing::warn!("addresses of allowed names were not kept: {e}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(all: &[&str]) -> Vec<String> {
+        all.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn good(ttl: u32) -> Result<Resolved, ResolveError> {
+        Ok(Resolved { addresses: vec![], ttl })
+    }
+
+    #[test]
+    fn a_name_is_asked_for_again_when_its_time_ends_within_bounds() {
+        let (mut schedule, now) = (Schedule::default(), Instant::now());
+        let wanted = names(&["a", "b", "c"]);
+        assert_eq!(schedule.due(now, wanted.clone()), wanted);
+        assert_eq!(schedule.wake(now, &wanted), now);
+        for (name, ttl) in [("a", 0), ("b", 60), ("c", 86_400)] {
+            schedule.answered(now, name, &good(ttl));
+        }
+        assert_eq!(schedule.wake(now, &wanted), now + SOONEST);
+        let due = |schedule: &mut Schedule, seconds| {
+            schedule.due(now + Duration::from_secs(seconds), names(&["a", "b", "c"]))
+        };
+        assert!(due(&mut schedule, 29).is_empty());
+        assert_eq!(due(&mut schedule, 30), ["a"]);
+        assert_eq!(due(&mut schedule, 60), ["a", "b"]);
+        assert_eq!(due(&mut schedule, 300), ["a", "b", "c"]);
+        // One that nobody wants any more is forgotten, and new when it is wanted again.
+        assert!(schedule.due(now, names(&["b", "c"])).is_empty());
+        assert_eq!(due(&mut schedule, 1), ["a"]);
+    }
+
+    #[test]
+    fn failures_are_worth_one_line_and_silence_makes_all_wait() {
+        let (mut schedule, now) = (Schedule::default(), Instant::now());
+        let silent = || Err(ResolveError::Exchange(sixgate_io_dns::upstream::ExchangeError::Silence));
+        assert!(schedule.answered(now, "a", &silent()));
+        assert!(!schedule.answered(now, "a", &silent()));
+        assert!(schedule.answered(now, "a", &good(60)));
+        assert!(!schedule.answered(now, "a", &good(60)));
+        let wanted = names(&["a", "b"]);
+        schedule.all_wait(now, &wanted);
+        assert!(schedule.due(now + Duration::from_secs(9), wanted.clone()).is_empty());
+        assert_eq!(schedule.due(now + RETRY, wanted), ["b"]);
+    }
+
+    #[test]
+    fn the_order_of_an_answer_is_no_news() {
+        let mut known = Names::default();
+        let (one, two) = (Ipv4Addr::new(10, 6, 8, 1), Ipv4Addr::new(10, 6, 8, 2));
+        assert!(known.answered("a", vec![two, one], 1));
+        assert!(!known.answered("a", vec![one, two, one], 2));
+        assert_eq!((known.addresses("a"), known.get("a").map(|k| k.at)), (&[one, two][..], Some(2)));
+        assert_eq!(known.keep_only(&names(&["b"])), ["a"]);
+        assert!(known.addresses("a").is_empty());
     }
 }
