@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use sixgate_api::{
     Answer, AskingHost, Binding, Client, ClientState, ClientStatus, Component, ComponentState, Counters,
     Document, Explanation, GatewayStatus, HostState, HostStatus, IdleHost, IsatapHost, IsatapHosts, Nat64Bib,
-    NeedsIsatap, NewToken, Nrpt, NrptRule, Revoked, Route, RouterLink, RouterName, Status, Steering, Step,
-    Suggestions, Timestamp, Trace, TraceEnd, TraceStep, TraceVerdict, Who, path,
+    NativeHost, NeedsIsatap, NewToken, Nrpt, NrptRule, Revoked, Route, RouterLink, RouterName, Status,
+    Steering, Step, Suggestions, Timestamp, Trace, TraceEnd, TraceStep, TraceVerdict, Who, path,
 };
 use sixgate_io_control::{Handler, Request, Response, Server};
 
@@ -232,6 +232,12 @@ fn suggestions(days: u64) -> Suggestions {
             refusals: 9,
             last_rs: Some(seconds_ago(12)),
         }],
+        native: vec![NativeHost {
+            name: "helpdesk-01".to_owned(),
+            ipv4: "10.6.8.20".parse().unwrap(),
+            address: "2001:db8:6::20".parse().unwrap(),
+            in_use: true,
+        }],
     }
 }
 
@@ -397,7 +403,10 @@ fn suggestions_are_lists_and_an_empty_one_is_not_shown() {
         printer-07  10.6.8.21  helpdesk  50 d        12 s     -\n\
         They ask for it and are not allowed:\n  \
         host       IPv4       refused  last RS  to allow it\n  \
-        (unknown)  10.6.8.77  9 times  12 s     sixgate isatap allow 10.6.8.77\n";
+        (unknown)  10.6.8.77  9 times  12 s     sixgate isatap allow 10.6.8.77\n\
+        They have IPv6 of their own, and could drop ISATAP:\n  \
+        host         IPv4       native address  flows from there\n  \
+        helpdesk-01  10.6.8.20  2001:db8:6::20  open now\n";
     assert_eq!(fake.text(&["isatap", "suggest", "--days", "60"]), expected);
     assert_eq!(fake.text(&["isatap", "hosts", "suggest", "--days", "60"]), expected);
     assert_eq!(fake.ask(&["isatap", "suggest", "--days", "91"]).code, 2);

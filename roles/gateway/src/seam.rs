@@ -65,6 +65,7 @@ pub(crate) enum Question {
     Counters(oneshot::Sender<Box<Counters>>),
     Clients(oneshot::Sender<Vec<ClientView>>),
     IsatapHosts(oneshot::Sender<Vec<HostView>>),
+    IsatapHost(Ipv4Addr, oneshot::Sender<Option<HostView>>),
     /// The last solicitations and drops of the ISATAP link.
     IsatapHeard(oneshot::Sender<Vec<Heard>>),
     Bib(oneshot::Sender<Vec<BibView>>),
@@ -74,7 +75,7 @@ pub(crate) enum Question {
     /// Where a connection would go.
     Trace(TraceQuestion, oneshot::Sender<Traced>),
     /// What is to be kept of the ISATAP hosts, at this moment.
-    IsatapMemory(oneshot::Sender<Vec<RememberedHost>>),
+    IsatapMemory(oneshot::Sender<Memory>),
     /// Who has what of the ISATAP router, and who has open flows.
     Retirement(oneshot::Sender<RetirementView>),
     /// The open flows one of whose ends is in a prefix.
@@ -145,6 +146,14 @@ pub(crate) struct Traced {
     pub(crate) flows: usize,
 }
 
+/// The ISATAP hosts that are served, at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    /// Counted from one in the order in which they were made: answers and messages may overtake each other.
+    pub(crate) number: u64,
+    pub(crate) hosts: Vec<RememberedHost>,
+}
+
 /// How many of everything there are: what an overview needs, without the lists.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
@@ -165,7 +174,7 @@ pub(crate) enum ToControl {
     /// A session ended; without a reason when the client closed it or was replaced by itself.
     Down { name: String, reason: Option<Reason> },
     /// These ISATAP hosts are served; control keeps them over a restart.
-    Served(Vec<RememberedHost>),
+    Served(Memory),
     /// The packet plane cannot go on.
     Failed(String),
 }

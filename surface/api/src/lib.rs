@@ -77,7 +77,7 @@ pub use status::{
     ClientState, ClientStatus, Component, ComponentState, GatewayStatus, HostStatus, Renewed, RouterLink,
     RouterName, Status,
 };
-pub use suggest::{AskingHost, IdleHost, NeedsIsatap, SuggestRequest, Suggestions};
+pub use suggest::{AskingHost, IdleHost, NativeHost, NeedsIsatap, SuggestRequest, Suggestions};
 pub use tokens::{NewToken, Revoked, Token, TokenList, TokenName, TokenRequest, TokenState};
 pub use trace::{Trace, TraceEnd, TraceRequest, TraceStep, TraceVerdict};
 pub use who::{Client, Who};

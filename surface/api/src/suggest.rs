@@ -1,6 +1,6 @@
 //! `isatap suggest`
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub struct Suggestions {
     pub early: Vec<IdleHost>,
     /// They asked for it again and again and are not allowed. Most refusals first.
     pub ask: Vec<AskingHost>,
+    /// They have ISATAP, and by DNS an address in a prefix of `[native]`: they could drop ISATAP. By IPv4 address.
+    #[serde(default)]
+    pub native: Vec<NativeHost>,
 }
 
 /// A host that opens flows to clients.
@@ -61,6 +64,19 @@ pub struct IdleHost {
     pub last_rs: Option<Timestamp>,
     /// When it last opened a flow, before these days.
     pub last_flow: Option<Timestamp>,
+}
+
+/// A host that has IPv6 of its own.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NativeHost {
+    /// As in `isatap hosts`.
+    pub name: String,
+    /// The outer address.
+    pub ipv4: Ipv4Addr,
+    /// Its native address, as DNS says.
+    pub address: Ipv6Addr,
+    /// It has flows open from there at this moment.
+    pub in_use: bool,
 }
 
 /// A host that is refused.

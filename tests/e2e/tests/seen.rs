@@ -11,7 +11,7 @@
 use serde_json::Value;
 use sixgate_e2e::World;
 use sixgate_e2e::plain::Row;
-use sixgate_lab::product::{CLIENT_DEVICE, GATEWAY_CONFIG, SERVICE, address, gateway};
+use sixgate_lab::product::{CLIENT_DEVICE, GATEWAY_CONFIG, GATEWAY_FILE, SERVICE, address, gateway};
 
 fn json(world: &World, node: &str, command: &str) -> Value {
     serde_json::from_str(&world.sh(node, &format!("{command} --json"))).unwrap()
@@ -214,6 +214,8 @@ fn a_capture_holds_inner_and_outer_packets_each_with_its_verdict() {
 fn metrics_are_read_over_the_control_socket_and_suggestions_follow_what_hosts_did() {
     let world = World::up();
     opens_flows(&world, 2);
+    // Metrics follow the packet plane by seconds; whoever lists the hosts brings them up to date.
+    world.until("the ledger has them", 10, || host(&world, "10.6.8.20")["flows_30d"] == 2);
     let metrics =
         || world.sh("gateway", "curl -s --unix-socket /run/sixgate/control.sock http://localhost/metrics");
     let text = metrics();
@@ -265,4 +267,26 @@ fn metrics_are_served_over_tcp_where_the_file_says_so_and_nothing_else_is() {
         assert!(said.text.ends_with("404"), "{other}: {}", said.text);
     }
     assert!(daemon.stop());
+}
+
+#[test]
+fn a_host_with_ipv6_of_its_own_could_drop_isatap() {
+    let world = World::up();
+    world.sh(
+        "dns",
+        "echo 'helpdesk-01 AAAA 2001:db8:6::20' >>/var/lib/bind/corp.zone && sed -i 's/ 1 3600 / 2 3600 /' /var/lib/bind/corp.zone",
+    );
+    world.signal("dns", "named", "HUP").unwrap();
+    world.until("DNS has the address", 5, || {
+        world.sh("dns", "dig +short @10.6.0.53 helpdesk-01.corp.example AAAA").contains("2001:db8:6::20")
+    });
+    let file = format!("{GATEWAY_CONFIG}\n[native]\nprefixes = [\"2001:db8:6::/64\"]\n");
+    world.write("gateway", GATEWAY_FILE, &file, false).unwrap();
+    world.restart_gateway();
+    let found = json(&world, "gateway", "sixgate isatap suggest");
+    assert_eq!(
+        found["native"],
+        serde_json::json!([{"name": "helpdesk-01.corp.example", "ipv4": "10.6.8.20", "address": "2001:db8:6::20", "in_use": false}]),
+        "{found}"
+    );
 }

@@ -6,6 +6,7 @@ use sixgate_api as api;
 use sixgate_wire::addr::isatap::{self, Form};
 
 use super::Control;
+use crate::seam::Question;
 
 /// One end of a connection.
 #[derive(Clone, Debug)]
@@ -110,8 +111,11 @@ impl Control {
     }
 
     async fn of_v4(&self, name: Option<&str>, v4: Ipv4Addr, side: Side) -> Result<End, String> {
-        let served = self.isatap_hosts().await.hosts.into_iter().find(|h| h.ipv4 == v4);
-        let own_name = served.as_ref().and_then(|host| host.name.clone());
+        let served = self.net.ask(|to| Question::IsatapHost(v4, to)).await.flatten();
+        let own_name = match served.as_ref().and_then(|host| host.name.clone()) {
+            Some(name) => Some(name),
+            None => self.host_names.of(std::iter::once(v4), self.name_servers()).await.remove(&v4),
+        };
         let name = name.map(short).or(own_name.as_deref().map(short));
         let Ok(site) = self.site.lock() else { return Err("the gateway is ending".to_owned()) };
         let as_isatap = || {

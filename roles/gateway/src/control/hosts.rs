@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use sixgate_api as api;
 use sixgate_io_link::clock;
 use sixgate_io_store::Space;
-use sixgate_isatap::{HostState, HostView, RememberedHost};
+use sixgate_isatap::{HostState, HostView};
 use sixgate_time::{Duration, Instant};
 
 use super::Control;
 use super::api::wall;
 use super::ledger::Ledger;
-use crate::seam::{Question, ToNet};
+use crate::seam::{Memory, Question, ToNet};
 
 /// Days in which flows are counted for the list.
 const SHOWN_DAYS: i64 = 30;
@@ -33,10 +33,10 @@ pub(super) fn second(at: Option<Instant>) -> Option<i64> {
 
 impl Control {
     /// Keeps what the router says of the hosts that are served.
-    pub(crate) fn keep_hosts(&self, hosts: &[RememberedHost], last: bool) {
+    pub(crate) fn keep_hosts(&self, memory: &Memory, last: bool) {
         let Ok(mut ledger) = self.ledger.lock() else { return };
         let now = Timestamp::now().as_second();
-        ledger.note(now, hosts);
+        ledger.note(now, memory);
         let changes = ledger.changes(now, last);
         if changes.is_empty() {
             return;
@@ -74,8 +74,9 @@ impl Control {
 
     /// Keeps what the router knows at the end.
     pub(crate) async fn keep_hosts_at_the_end(&self) {
-        if let Ok(Some(hosts)) = tokio::time::timeout(LAST_WORD, self.net.ask(Question::IsatapMemory)).await {
-            self.keep_hosts(&hosts, true);
+        if let Ok(Some(memory)) = tokio::time::timeout(LAST_WORD, self.net.ask(Question::IsatapMemory)).await
+        {
+            self.keep_hosts(&memory, true);
         }
     }
 

@@ -11,6 +11,7 @@ use sixgate_isatap::RememberedHost;
 use sixgate_wire::addr::isatap::Form;
 
 use super::hosts::{monotonic, second};
+use crate::seam::Memory;
 
 /// For so many days it is known when a host opened flows, and a host that is not heard any more stays in the ledger.
 pub(crate) const KEPT_DAYS: i64 = 90;
@@ -42,14 +43,14 @@ pub(crate) struct Entry {
     days: Vec<(i64, u64)>,
     /// What the router counts, which starts anew when it has forgotten the host.
     #[serde(default)]
-    counted: Counted,
+    pub(crate) counted: Counted,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Counted {
-    flows: u64,
-    rx_bytes: u64,
-    tx_bytes: u64,
+pub(crate) struct Counted {
+    pub(crate) flows: u64,
+    pub(crate) rx_bytes: u64,
+    pub(crate) tx_bytes: u64,
 }
 
 const fn yes() -> bool {
@@ -77,6 +78,11 @@ impl Entry {
     pub(crate) fn flows(&self, now: i64, days: i64) -> u64 {
         let first = now / DAY - days + 1;
         self.days.iter().filter(|(day, _)| *day >= first).map(|(_, flows)| flows).sum()
+    }
+
+    /// The router served it when it was last asked.
+    pub(crate) const fn is_served(&self) -> bool {
+        self.served
     }
 
     /// When it was last heard.
@@ -141,6 +147,8 @@ pub(crate) struct Ledger {
     /// Something changed that a kill must not lose.
     pressing: bool,
     written: i64,
+    /// Number of the newest memory that was taken over.
+    newest: u64,
 }
 
 impl Ledger {
@@ -170,7 +178,13 @@ impl Ledger {
     }
 
     /// Takes over what the router says of the hosts that it serves.
-    pub(crate) fn note(&mut self, now: i64, hosts: &[RememberedHost]) {
+    pub(crate) fn note(&mut self, now: i64, memory: &Memory) {
+        if memory.number <= self.newest {
+            // A newer one has overtaken it; with this one what happened between the two would be counted again.
+            return;
+        }
+        self.newest = memory.number;
+        let hosts = &memory.hosts;
         let present: BTreeSet<Ipv4Addr> = hosts.iter().map(|h| h.ipv4).collect();
         for (v4, entry) in &mut self.entries {
             if entry.served && !present.contains(v4) {
@@ -247,6 +261,20 @@ mod tests {
         }
     }
 
+    fn note(ledger: &mut Ledger, now: i64, hosts: &[RememberedHost]) {
+        let number = ledger.newest + 1;
+        ledger.note(now, &Memory { number, hosts: hosts.to_vec() });
+    }
+
+    #[test]
+    fn an_older_memory_that_comes_late_changes_nothing() {
+        let mut ledger = Ledger::default();
+        for (number, flows) in [(1, 1), (3, 5), (2, 3), (4, 6)] {
+            ledger.note(NOW, &Memory { number, hosts: vec![host(flows)] });
+        }
+        assert_eq!(ledger.get(V4).unwrap().flows(NOW, 30), 6);
+    }
+
     fn rewritten(ledger: &Ledger) -> Ledger {
         let rows: Vec<Vec<u8>> = ledger.entries.values().map(|e| serde_json::to_vec(e).unwrap()).collect();
         Ledger::read(rows.iter().map(Vec::as_slice))
@@ -255,7 +283,7 @@ mod tests {
     #[test]
     fn a_host_comes_back_as_it_was() {
         let mut ledger = Ledger::default();
-        ledger.note(NOW, &[host(3)]);
+        note(&mut ledger, NOW, &[host(3)]);
         let [back] = rewritten(&ledger).served()[..] else { panic!("not one host") };
         assert_eq!(
             (back.ipv4, back.form, back.router_form, back.last_rs, back.flows_started, back.rx_bytes),
@@ -276,15 +304,15 @@ mod tests {
     #[test]
     fn flows_are_counted_by_day_and_once_also_over_a_restart() {
         let mut ledger = Ledger::default();
-        ledger.note(NOW - 40 * DAY, &[host(2)]);
-        ledger.note(NOW - 10 * DAY, &[host(5)]);
+        note(&mut ledger, NOW - 40 * DAY, &[host(2)]);
+        note(&mut ledger, NOW - 10 * DAY, &[host(5)]);
         let mut ledger = rewritten(&ledger);
-        ledger.note(NOW, &[host(5)]);
+        note(&mut ledger, NOW, &[host(5)]);
         let entry = ledger.get(V4).unwrap();
         assert_eq!((entry.flows(NOW, 30), entry.flows(NOW, 60), entry.flows(NOW, 5)), (3, 5, 0));
         // The router forgot the host and counts from zero.
-        ledger.note(NOW, &[]);
-        ledger.note(NOW, &[host(1)]);
+        note(&mut ledger, NOW, &[]);
+        note(&mut ledger, NOW, &[host(1)]);
         let entry = ledger.get(V4).unwrap();
         assert_eq!((entry.flows(NOW, 30), entry.rx_bytes), (4, 60));
     }
@@ -292,27 +320,27 @@ mod tests {
     #[test]
     fn new_hosts_and_flows_are_written_at_once_and_octets_seldom() {
         let mut ledger = Ledger::default();
-        ledger.note(NOW, &[host(1)]);
+        note(&mut ledger, NOW, &[host(1)]);
         assert_eq!(ledger.changes(NOW, false).len(), 1);
         ledger.wrote(NOW);
         let more = RememberedHost { rx_bytes: 999, ..host(1) };
-        ledger.note(NOW + 5, &[more]);
+        note(&mut ledger, NOW + 5, &[more]);
         assert_eq!(ledger.changes(NOW + 5, false), []);
         assert_eq!(ledger.changes(NOW + 5, true).len(), 1);
         assert_eq!(ledger.changes(NOW + SELDOM, false).len(), 1);
-        ledger.note(NOW + 6, &[host(2)]);
+        note(&mut ledger, NOW + 6, &[host(2)]);
         assert_eq!(ledger.changes(NOW + 6, false).len(), 1);
     }
 
     #[test]
     fn a_host_that_left_stays_for_its_time_and_then_goes_from_the_disk_too() {
         let mut ledger = Ledger::default();
-        ledger.note(NOW, &[host(1)]);
-        ledger.note(NOW, &[]);
+        note(&mut ledger, NOW, &[host(1)]);
+        note(&mut ledger, NOW, &[]);
         assert!(ledger.served().is_empty() && ledger.get(V4).is_some());
         ledger.wrote(NOW);
         let late = jiff::Timestamp::now().as_second() + (KEPT_DAYS + 1) * DAY;
-        ledger.note(late, &[]);
+        note(&mut ledger, late, &[]);
         assert!(ledger.get(V4).is_none());
         assert_eq!(ledger.changes(late, false), [(V4.octets(), None)]);
     }

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use sixgate_isatap::{HostState, HostView};
 use sixgate_nat64::PoolView;
 
 use super::Control;
+use super::ledger::{Entry, Ledger};
 use crate::seam::{Counts, Question};
 
 /// Of the answer.
@@ -22,7 +23,6 @@ const MOST_HOSTS: usize = 1000;
 /// Everything at this moment.
 pub(crate) async fn render(control: Arc<Control>) -> String {
     let counts = control.net.ask(Question::Counts).await.unwrap_or_default();
-    let hosts = control.net.ask(Question::IsatapHosts).await.unwrap_or_default();
     let pools = control.net.ask(Question::Pools).await.unwrap_or_default();
     let mut text = Text::default();
     text.family("sixgate_build_info", "gauge", "the program");
@@ -37,7 +37,9 @@ pub(crate) async fn render(control: Arc<Control>) -> String {
     text.line("sixgate_dns_names", &[("state", "registered")], registered.len() - failed);
     text.line("sixgate_dns_names", &[("state", "failed")], failed);
     pool(&mut text, &pools);
-    isatap(&mut text, &hosts);
+    if let Ok(ledger) = control.ledger.lock() {
+        isatap(&mut text, &counts, &ledger);
+    }
     text.0
 }
 
@@ -72,28 +74,24 @@ fn pool(text: &mut Text, pools: &[PoolView]) {
     }
 }
 
-fn isatap(text: &mut Text, hosts: &[HostView]) {
-    let of = |state: HostState| hosts.iter().filter(|h| h.state == state).count();
+/// Of the ledger, which follows the packet plane by seconds: a scrape makes no list of all hosts there.
+fn isatap(text: &mut Text, counts: &Counts, ledger: &Ledger) {
     text.family("sixgate_isatap_hosts", "gauge", "hosts that asked for ISATAP, by state");
-    text.line("sixgate_isatap_hosts", &[("state", "served")], of(HostState::Served));
-    text.line("sixgate_isatap_hosts", &[("state", "leaving")], of(HostState::Leaving));
-    text.line("sixgate_isatap_hosts", &[("state", "refused")], of(HostState::Refused));
-    let mut served: Vec<&HostView> = hosts.iter().filter(|h| h.state == HostState::Served).collect();
-    served.sort_by_key(|host| (std::cmp::Reverse(host.flows_started), host.ipv4));
+    text.line("sixgate_isatap_hosts", &[("state", "served")], counts.hosts_served);
+    text.line("sixgate_isatap_hosts", &[("state", "refused")], counts.hosts_refused);
+    let mut served: Vec<(Ipv4Addr, &Entry)> = ledger.iter().filter(|(_, entry)| entry.is_served()).collect();
+    served.sort_by_key(|(ipv4, entry)| (std::cmp::Reverse(entry.counted.flows), *ipv4));
     served.truncate(MOST_HOSTS);
-    let shown = |what: fn(&HostView) -> u64| served.iter().map(move |host| (host.ipv4, what(host)));
-    for (name, help, values) in [
-        (
-            "sixgate_isatap_host_flows_total",
-            "flows that a host opened",
-            shown(|h| h.flows_started).collect::<Vec<_>>(),
-        ),
-        ("sixgate_isatap_host_receive_bytes_total", "octets from a host", shown(|h| h.rx_bytes).collect()),
-        ("sixgate_isatap_host_transmit_bytes_total", "octets to a host", shown(|h| h.tx_bytes).collect()),
-    ] {
+    type Value = fn(&Entry) -> u64;
+    let families: [(&str, &str, Value); 3] = [
+        ("sixgate_isatap_host_flows_total", "flows that a host opened", |e| e.counted.flows),
+        ("sixgate_isatap_host_receive_bytes_total", "octets from a host", |e| e.counted.rx_bytes),
+        ("sixgate_isatap_host_transmit_bytes_total", "octets to a host", |e| e.counted.tx_bytes),
+    ];
+    for (name, help, value) in families {
         text.family(name, "counter", help);
-        for (ipv4, value) in values {
-            text.line(name, &[("host", &ipv4.to_string())], value);
+        for (ipv4, entry) in &served {
+            text.line(name, &[("host", &ipv4.to_string())], value(entry));
         }
     }
 }
@@ -125,27 +123,14 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
+    use serde_json::json;
 
-    fn host(last: u32, flows_started: u64) -> HostView {
-        HostView {
-            ipv4: Ipv4Addr::from_bits(0x0a06_0000 + last),
-            address: None,
-            name: None,
-            rule: None,
-            origin: None,
-            first_rs: None,
-            last_rs: None,
-            state: HostState::Served,
-            reason: None,
-            rx_bytes: 5,
-            tx_bytes: 6,
-            rx_packets: 0,
-            tx_packets: 0,
-            flows_started,
-            last_flow: None,
-            refusals: 0,
-        }
+    fn row(last: u32, flows: u64) -> Vec<u8> {
+        let counted = json!({"flows": flows, "rx_bytes": 5, "tx_bytes": 6});
+        let ipv4 = Ipv4Addr::from_bits(0x0a06_0000 + last);
+        let row = json!({"ipv4": ipv4, "global": false, "router_global": false, "first_rs": 1, "last_rs": 1,
+                         "served": last != 7, "counted": counted});
+        serde_json::to_vec(&row).unwrap()
     }
 
     #[test]
@@ -164,12 +149,13 @@ mod tests {
 
     #[test]
     fn only_so_many_hosts_have_lines_of_their_own_and_those_that_do_most_are_among_them() {
-        let hosts: Vec<HostView> = (0..2000).map(|n| host(n, u64::from(n))).collect();
+        let rows: Vec<Vec<u8>> = (0..2000).map(|n| row(n, u64::from(n))).collect();
+        let ledger = Ledger::read(rows.iter().map(Vec::as_slice));
         let mut text = Text::default();
-        isatap(&mut text, &hosts);
+        isatap(&mut text, &Counts { hosts_served: 1999, ..Counts::default() }, &ledger);
         let flows = text.0.lines().filter(|line| line.starts_with("sixgate_isatap_host_flows_total{"));
         assert_eq!(flows.clone().count(), MOST_HOSTS);
         assert_eq!(flows.clone().next(), Some("sixgate_isatap_host_flows_total{host=\"10.6.7.207\"} 1999"));
-        assert!(text.0.contains("sixgate_isatap_hosts{state=\"served\"} 2000\n"));
+        assert!(text.0.contains("sixgate_isatap_hosts{state=\"served\"} 1999\n"));
     }
 }

@@ -1,21 +1,33 @@
 //! `isatap suggest`: who needs ISATAP, and who does not, by what hosts did over weeks.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use sixgate_api::{AskingHost, HostState, IdleHost, IsatapHost, NeedsIsatap, SuggestRequest, Suggestions};
+use sixgate_api::{
+    AskingHost, HostState, IdleHost, IsatapHost, NativeHost, NeedsIsatap, SuggestRequest, Suggestions,
+};
 use sixgate_io_control::Response;
 use sixgate_reason::ISATAP_HOST_NOT_ALLOWED;
+use sixgate_wire::addr::Ipv6Prefix;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::Control;
 use super::api::document;
 use super::ledger::{Entry, KEPT_DAYS, Ledger};
+use crate::seam::Question;
 
 /// Days that are looked at unless somebody says otherwise.
 const DAYS: u32 = 30;
 /// A host that was refused so often did not ask by accident: each start of a machine asks three times (RFC 4861, section 10).
 const OFTEN: u64 = 4;
 const DAY: i64 = 86_400;
+/// Names that are looked up for native addresses: in all, at once, and for how long.
+const MOST_ASKED: usize = 256;
+const AT_ONCE: usize = 16;
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Control {
     /// Answers the call.
@@ -33,10 +45,11 @@ impl Control {
             Err(_) => Vec::new(),
         };
         let names = self.host_names.of(gone.into_iter(), self.name_servers()).await;
-        let Ok(ledger) = self.ledger.lock() else {
-            return Response::failure(503, "ending", "the gateway is ending");
+        let mut found = match self.ledger.lock() {
+            Ok(ledger) => suggestions(&hosts, &ledger, Timestamp::now().as_second(), days),
+            Err(_) => return Response::failure(503, "ending", "the gateway is ending"),
         };
-        let mut found = suggestions(&hosts, &ledger, Timestamp::now().as_second(), days);
+        found.native = self.with_native_addresses(&hosts).await;
         let name = |v4: &Ipv4Addr| names.get(v4).cloned();
         for host in &mut found.need {
             host.name = host.name.take().or_else(|| name(&host.ipv4));
@@ -45,6 +58,50 @@ impl Control {
             host.name = host.name.take().or_else(|| name(&host.ipv4));
         }
         document(found)
+    }
+}
+
+impl Control {
+    /// Served hosts that DNS gives an address in a native prefix. Nothing where the file has none.
+    async fn with_native_addresses(&self, hosts: &[IsatapHost]) -> Vec<NativeHost> {
+        let prefixes = match self.site.lock() {
+            Ok(site) => site.config.native.as_ref().map(|n| n.prefixes.clone()).unwrap_or_default(),
+            Err(_) => return Vec::new(),
+        };
+        if prefixes.is_empty() {
+            return Vec::new();
+        }
+        let servers = Arc::new(self.name_servers());
+        let room = Arc::new(Semaphore::new(AT_ONCE));
+        let mut asked = JoinSet::new();
+        let named = hosts.iter().filter(|h| h.state == HostState::Served);
+        for (ipv4, name) in named.filter_map(|h| Some((h.ipv4, h.name.clone()?))).take(MOST_ASKED) {
+            let (servers, room, prefixes) = (Arc::clone(&servers), Arc::clone(&room), prefixes.clone());
+            asked.spawn(async move {
+                let _permit = room.acquire().await.ok()?;
+                let addresses = crate::names::look_up(&name, &servers).await.ok()?;
+                let address = addresses.into_iter().find_map(|address| match address {
+                    IpAddr::V6(v6) => prefixes.iter().any(|p| p.contains(v6)).then_some(v6),
+                    IpAddr::V4(_) => None,
+                })?;
+                Some(NativeHost { name, ipv4, address, in_use: false })
+            });
+        }
+        let mut found = Vec::new();
+        let all = async {
+            while let Some(done) = asked.join_next().await {
+                found.extend(done.ok().flatten());
+            }
+        };
+        // What has not come by then is not suggested this time.
+        let _ = tokio::time::timeout(PATIENCE, all).await;
+        for host in &mut found {
+            let own = Ipv6Prefix::containing(host.address, 128);
+            let flows = self.net.ask(|to| Question::FlowList(own, to)).await.unwrap_or_default();
+            host.in_use = flows.iter().any(|flow| flow.key.src == host.address);
+        }
+        found.sort_by_key(|host| host.ipv4);
+        found
     }
 }
 

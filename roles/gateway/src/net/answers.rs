@@ -24,6 +24,9 @@ impl Worker {
                 let heard = self.isatap.as_ref().map(|link| link.heard.all());
                 let _ = to.send(heard.unwrap_or_default());
             }
+            Question::IsatapHost(v4, to) => {
+                let _ = to.send(self.isatap.as_ref().and_then(|link| link.router.host(v4)));
+            }
             Question::Bib(to) => {
                 let bib = self.nat64.as_ref().map(|nat64| nat64.engine.bib().collect());
                 let _ = to.send(bib.unwrap_or_default());
@@ -43,8 +46,7 @@ impl Worker {
                 let _ = to.send(self.trace(&question));
             }
             Question::IsatapMemory(to) => {
-                let hosts = self.isatap.as_ref().map(|link| link.router.memory_of_hosts());
-                let _ = to.send(hosts.unwrap_or_default());
+                let _ = to.send(self.memory_of_hosts());
             }
             Question::Retirement(to) => {
                 let _ = to.send(self.retirement());

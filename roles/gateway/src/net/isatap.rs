@@ -16,6 +16,7 @@ use super::capture::{Captures, Fate, own_outer};
 use super::heard::Hearing;
 use super::port::Way;
 use super::worker::{BATCH, Worker};
+use crate::seam::Memory;
 
 /// So many full batches in a row mean that packets come faster than they are dealt with: some 20 ms of a flood.
 const PRESSED: u32 = 32;
@@ -26,12 +27,14 @@ pub(crate) struct IsatapLink {
     pub(crate) router: Router,
     pub(crate) errors: PathErrors,
     full_batches: u32,
+    /// How often control was told of the hosts.
+    memories: u64,
     pub(crate) heard: Hearing,
 }
 
 impl IsatapLink {
     pub(crate) fn new(socket: Proto41, errors: PathErrors, router: Router) -> Self {
-        Self { socket, router, errors, full_batches: 0, heard: Hearing::new() }
+        Self { socket, router, errors, full_batches: 0, memories: 0, heard: Hearing::new() }
     }
 
     /// Reads one batch and tells the router whether there is a queue behind it.
@@ -89,6 +92,13 @@ impl Worker {
         let result = self.receive_isatap(&mut arrivals);
         self.arrivals = Some(arrivals);
         result
+    }
+
+    /// What control is to keep of the hosts that are served.
+    pub(super) fn memory_of_hosts(&mut self) -> Memory {
+        let Some(link) = &mut self.isatap else { return Memory::default() };
+        link.memories += 1;
+        Memory { number: link.memories, hosts: link.router.memory_of_hosts() }
     }
 
     /// A packet of an ISATAP host opened a flow.

@@ -56,7 +56,8 @@ impl Worker {
         if self.hosts_due <= self.now {
             self.hosts_due = self.now + KEEP_HOSTS;
             // Control may be gone; then nobody keeps the list.
-            let _ = self.outbox.send(ToControl::Served(link.router.memory_of_hosts()));
+            let memory = self.memory_of_hosts();
+            let _ = self.outbox.send(ToControl::Served(memory));
         }
     }
 

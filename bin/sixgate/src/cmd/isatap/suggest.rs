@@ -55,6 +55,19 @@ fn print(found: Suggestions) -> String {
         }
         out.push_str(&format!("They ask for it and are not allowed:\n{}", table.render()));
     }
+    if !found.native.is_empty() {
+        let mut table = Table::new("  ", &["host", "IPv4", "native address", "flows from there"]);
+        for host in &found.native {
+            let in_use = if host.in_use { "open now" } else { "none now" };
+            table.row([
+                host.name.clone(),
+                host.ipv4.to_string(),
+                host.address.to_string(),
+                in_use.to_owned(),
+            ]);
+        }
+        out.push_str(&format!("They have IPv6 of their own, and could drop ISATAP:\n{}", table.render()));
+    }
     if found.need.is_empty() && found.idle.is_empty() && found.early.is_empty() && found.ask.is_empty() {
         out.push_str("no host had ISATAP or asked for it more than in passing\n");
     }
