@@ -125,10 +125,21 @@ fn restart(lab: &Lab, node: &str) -> Result<(), LabError> {
             product::last_words(lab, node)
         )));
     }
-    if node == GATEWAY && is(FEW_FILES) {
-        limit_files(lab)?;
+    if node == GATEWAY {
+        // Clients come back by themselves; a lab that is half back is not what the fault is about.
+        wait_for(Duration::from_secs(20), || connected(lab) >= 2);
+        if is(FEW_FILES) {
+            limit_files(lab)?;
+        }
     }
     Ok(())
+}
+
+/// How many clients the gateway has.
+fn connected(lab: &Lab) -> usize {
+    let Ok(done) = lab.run(GATEWAY, &["sixgate", "who", "--json"]) else { return 0 };
+    let document: serde_json::Value = serde_json::from_str(&done.stdout).unwrap_or_default();
+    document["clients"].as_array().map_or(0, Vec::len)
 }
 
 const CLOCK_VARIABLE: &str = "FAKETIME_TIMESTAMP_FILE=/run/lab/clock";

@@ -112,6 +112,27 @@ fn a_gateway_that_hosts_take_for_a_router_and_that_advertises_nothing_is_named()
 }
 
 #[test]
+fn a_host_that_a_retirement_leaves_out_is_told_so_and_the_network_is_not_blamed() {
+    let mut pair = healthy();
+    pair.host.probes[0].advertised_ms = None;
+    world::gateway(&mut pair).heard[0].dropped = Some("isatap-retired".to_owned());
+    let report = report(&pair);
+    assert_eq!(codes(&pair), ["SG-ISATAP-006"]);
+    assert!(report.findings[0].cause.contains("retired"), "{:?}", report.findings);
+}
+
+#[test]
+fn the_routes_of_a_hosts_own_rule_count_and_not_those_of_the_others() {
+    let mut pair = healthy();
+    world::gateway(&mut pair).isatap.as_mut().unwrap().allow[0].offer = Some((Vec::new(), 0));
+    assert_eq!(codes(&pair), ["SG-ISATAP-011"]);
+    let mut pair = healthy();
+    let plan = world::gateway(&mut pair).isatap.as_mut().unwrap();
+    plan.allow[0].offer = Some((std::mem::take(&mut plan.routes), 0));
+    assert_eq!(codes(&pair), [""; 0]);
+}
+
+#[test]
 fn a_daemon_that_does_not_run_is_a_finding_of_its_own_without_a_cause() {
     let mut pair = healthy();
     pair.gateway.daemon.answers = false;

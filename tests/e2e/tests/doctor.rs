@@ -30,8 +30,6 @@ const SAME_THING: &[&[&str]] = &[
     &["resolver-down", "isatap-name-exists"],
     &["resolver-down", "client-record-gone"],
     &["resolver-down", "wpad-name-exists"],
-    // A gateway that is started with a full disk does not run.
-    &["disk-full", "clock-jumped"],
 ];
 
 /// Faults that somebody remembers: the doctor looks again at once.
@@ -165,8 +163,10 @@ fn two_faults_give_both_codes() {
     };
     let mut missed = Vec::new();
     for (a, b) in &pairs {
-        broken_by(&world, a);
-        broken_by(&world, b);
+        // A gateway that is started anew sets its sysctls and records right: what starts it goes first.
+        let (first, second) = if *b == "clock-jumped" { (b, a) } else { (a, b) };
+        broken_by(&world, first);
+        broken_by(&world, second);
         let found = codes(&doctor(&world));
         let wanted = |name: &str| all.iter().find(|f| f.name == name).unwrap().code;
         if ![a, b].iter().all(|name| found.iter().any(|code| code == wanted(name))) {

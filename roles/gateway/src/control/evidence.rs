@@ -6,6 +6,7 @@ use sixgate_doctor::evidence::{
 };
 use sixgate_io_host::sysctl;
 use sixgate_isatap::{HostState, RouterConfig};
+use sixgate_wire::lease::Lease;
 
 use super::Control;
 use super::api::wall;
@@ -62,7 +63,7 @@ fn plan(config: &Gateway, router: &RouterConfig) -> IsatapPlan {
         address: Some(router.address),
         peers: router.peers.clone(),
         prefixes: router.lease.prefixes.iter().map(|p| p.prefix.to_string()).collect(),
-        routes: router.lease.routes.iter().map(|r| r.prefix.to_string()).collect(),
+        routes: routes(&router.lease),
         router_lifetime: router.lease.router_lifetime,
         allow: rules
             .take(MOST_ALLOWED)
@@ -70,10 +71,15 @@ fn plan(config: &Gateway, router: &RouterConfig) -> IsatapPlan {
                 prefix: prefix.to_string(),
                 name: rule.name.clone(),
                 rule: Some(rule.rule.clone()),
+                offer: rule.offer.and_then(|n| router.offers.get(n)).map(|o| (routes(o), o.router_lifetime)),
             })
             .collect(),
         deny: router.deny.iter().map(ToString::to_string).collect(),
     }
+}
+
+fn routes(lease: &Lease) -> Vec<String> {
+    lease.routes.iter().map(|r| r.prefix.to_string()).collect()
 }
 
 fn message(heard: &net::Heard) -> Heard {

@@ -66,6 +66,9 @@ pub struct AllowedNow {
     pub name: Option<String>,
     /// Its group.
     pub rule: Option<String>,
+    /// Routes that hosts of this rule get in place of those of all; with the router's lifetime.
+    #[serde(default)]
+    pub offer: Option<(Vec<String>, u16)>,
 }
 
 /// A host that solicited.

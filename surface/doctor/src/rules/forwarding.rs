@@ -15,6 +15,22 @@ pub(super) fn advertises(case: &Case<'_>) -> Vec<Check> {
     let Some(gateway) = case.gateway().filter(|g| g.all.daemon.answers) else { return Vec::new() };
     let name = &gateway.all.machine.name;
     let why = match gateway.router() {
+        Some(_) if is_retired(case) => {
+            let finding = Finding::new(
+                &SG_ISATAP_006,
+                format!("{name} advertises nothing to this host any more"),
+                "ISATAP is being retired, and this host is not among those that are still answered",
+            );
+            let finding =
+                finding.because(format!("{name} heard its solicitations and dropped them: isatap-retired"));
+            let finding = finding.not("a fault of the network or of the host").warning();
+            return vec![
+                finding
+                    .fix("see what the retirement says; --undo takes it back")
+                    .next("sixgate isatap retire --status")
+                    .into(),
+            ];
+        }
         Some(plan) if !plan.prefixes.is_empty() => {
             return vec![Check::passed(format!("{name} advertises {}", list(&plan.prefixes)))];
         }
@@ -27,6 +43,12 @@ pub(super) fn advertises(case: &Case<'_>) -> Vec<Check> {
     };
     let finding = Finding::new(&SG_ISATAP_006, format!("{name} advertises nothing on the ISATAP link"), why);
     vec![finding.because(format!("{name}: {why}")).next("sixgate status").into()]
+}
+
+fn is_retired(case: &Case<'_>) -> bool {
+    let (Some(gateway), Some(host)) = (case.gateway(), case.host()) else { return false };
+    let heard = host.ipv4().map(|own| gateway.heard(host, own)).unwrap_or_default();
+    heard.iter().any(|h| h.dropped.as_deref() == Some("isatap-retired"))
 }
 
 fn of_one(e: &Evidence) -> Vec<Check> {

@@ -23,20 +23,19 @@ fn by_the_gateway(case: &Case<'_>) -> Vec<Check> {
             .is_ok_and(|r| r.length() <= wanted.length() && r.contains(wanted.address()))
     };
     let name = &gateway.all.machine.name;
-    if plan.router_lifetime > 0 || plan.routes.iter().any(covers) {
+    // A host's own rule may offer something else than what the others get.
+    let rule = case.host().and_then(|h| gateway.allows(h.ipv4()?)).and_then(|rule| rule.offer.as_ref());
+    let (offered, lifetime) = rule.map_or((&plan.routes, plan.router_lifetime), |(routes, l)| (routes, *l));
+    if lifetime > 0 || offered.iter().any(covers) {
         return vec![Check::passed(format!("{name} advertises a route to {clients}"))];
     }
-    let routes = if plan.routes.is_empty() { "no route".to_owned() } else { list(&plan.routes) };
+    let routes = if offered.is_empty() { "no route".to_owned() } else { list(offered) };
     let mut finding = Finding::new(
         &SG_ISATAP_011,
         format!("{name} advertises no route to the clients ({clients})"),
         format!("its advertisements carry {routes}, and no default route"),
     )
-    .because(format!(
-        "router lifetime {}, routes: {routes}, prefixes: {}",
-        plan.router_lifetime,
-        list(&plan.prefixes)
-    ))
+    .because(format!("router lifetime {}, routes: {routes}, prefixes: {}", lifetime, list(&plan.prefixes)))
     .not("protocol 41 or the allow list: hosts get an address")
     .fix(format!(
         "take `routes` out of [isatap] on {name}, or add {{ prefix = \"{clients}\" }} to it, and reload"

@@ -144,6 +144,7 @@ pub(crate) fn healthy() -> Pair {
                 prefix: "10.6.8.20/32".to_owned(),
                 name: None,
                 rule: Some("helpdesk".to_owned()),
+                offer: None,
             }],
             ..IsatapPlan::default()
         }),
