@@ -14,6 +14,7 @@ use sixgate_nat64::{BibView, PoolView, SessionView};
 use sixgate_reason::{Counters, Reason};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::addr::Ipv6Prefix;
+use sixgate_wire::lease::Lease;
 use tokio::sync::oneshot;
 
 use crate::net::{Heard, KernelWays, Tap, Way};
@@ -24,6 +25,8 @@ pub(crate) enum ToNet {
     Admit(Box<Admission>),
     /// End the session of this client.
     Expel { name: String, reason: Reason },
+    /// What the leases of all clients have in common has changed.
+    Lease(Box<Lease>),
     /// Routes, policy and identities have changed.
     Snapshot(Arc<Snapshot>),
     /// Who is served by the ISATAP router has changed.

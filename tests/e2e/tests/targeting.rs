@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sixgate_e2e::World;
 use sixgate_e2e::plain::wait;
 use sixgate_e2e::served::{
     SOON, has, host, listed, name_server, reaches, router, row, stop_name_server, text,
@@ -136,4 +137,25 @@ fn a_name_keeps_its_address_while_dns_is_down_and_loses_it_when_dns_says_so() {
     assert_eq!(allowed["hosts"][0]["addresses"][0], "10.6.8.99", "{allowed}");
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert!(daemon.stop());
+}
+
+/// In the lab: clients that are connected learn of a group's new prefix, or their answers would go elsewhere.
+#[test]
+fn manage_out_goes_on_when_a_group_gets_a_prefix_of_its_own() {
+    let world = World::up();
+    world.passes('b');
+    world.gateway_with(|file| {
+        file.replace("group = \"helpdesk\"", "group = \"helpdesk\"\nprefix = \"fd6a:7e00:cafe:22::/64\"")
+    });
+    let route = "ip -6 route show dev sixgate0";
+    world.until("laptop-01 sends answers to the new prefix into the tunnel", 5, || {
+        world.sh("laptop-01", route).contains("fd6a:7e00:cafe:22::/64")
+    });
+    let own = "ip -6 addr show dev isatap0 | grep -v deprecated";
+    world.until("helpdesk-01 has an address in it", 5, || {
+        world.sh("helpdesk-01", own).contains("fd6a:7e00:cafe:22:0:5efe:a06:814")
+    });
+    let done = world.sh("helpdesk-01", "ping -n -c 2 -i 0.2 -W 3 laptop-01.clients.corp.example");
+    assert!(done.contains("bytes from"), "{done}");
+    world.is_quiet();
 }

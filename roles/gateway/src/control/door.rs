@@ -44,7 +44,7 @@ pub(crate) struct Door {
     url: String,
     clients: Ipv6Prefix,
     /// What every lease has in common.
-    lease: Lease,
+    lease: Mutex<Lease>,
     mentioned: Mutex<Mentioned>,
     enrolments: Mutex<TokenBucket>,
 }
@@ -78,7 +78,7 @@ impl Door {
             tls,
             url: url(&config.public, port),
             clients: config.clients(),
-            lease,
+            lease: Mutex::new(lease),
             mentioned: Mutex::new(site.mentioned.clone()),
             enrolments: Mutex::new(TokenBucket::new(ENROLMENTS.0, ENROLMENTS.1)),
         }))
@@ -117,14 +117,24 @@ impl Door {
         *self.mentioned.lock().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
+    /// What every lease has in common, from now on; clients that are here are told.
+    pub(crate) fn offers(&self, lease: Lease) {
+        let mut known = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != lease {
+            known.clone_from(&lease);
+            self.net.tell(ToNet::Lease(Box::new(lease)));
+        }
+    }
+
     /// What the client that shows this certificate gets.
     pub(crate) fn admission(&self, name: &str, fingerprint: [u8; 32]) -> Result<Admitted, Reason> {
         let client = self.store.admit(name, fingerprint).map_err(|e| broken(&e))??;
         let address = self.assign(name).ok_or(reason::IPHTTPS_ADDRESS_LIMIT)?;
         let mentioned = self.mentioned.lock().unwrap_or_else(PoisonError::into_inner);
+        let common = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Admitted {
             identity: mentioned.client(name, &client.groups),
-            lease: Lease { addresses: vec![address], ..self.lease.clone() },
+            lease: Lease { addresses: vec![address], ..common.clone() },
             name: client.name,
         })
     }

@@ -131,6 +131,9 @@ impl Control {
         }
         if let Some(door) = &self.door {
             door.mentioned(site.mentioned.clone());
+            if let Some(lease) = site.lease() {
+                door.offers(lease);
+            }
         }
     }
 }

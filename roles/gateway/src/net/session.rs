@@ -11,6 +11,7 @@ use sixgate_iphttps::cutter::Packets;
 use sixgate_iphttps::session::{Event, Session};
 use sixgate_reason::Reason;
 use sixgate_wire::Packet;
+use sixgate_wire::lease::Lease;
 
 use super::capture::Fate;
 use super::client::Client;
@@ -144,6 +145,27 @@ impl Worker {
                 }
                 Event::Released(address) => self.fabric.remove_host(address),
             }
+        }
+    }
+
+    /// Gives every client what all leases have in common, beside its own address.
+    pub(super) fn renew_leases(&mut self, common: &Lease) {
+        for n in self.clients.numbers() {
+            let Some(client) = self.clients.get_mut(n) else { continue };
+            let addresses = client.session.lease().addresses.clone();
+            client.session.set_lease(self.now, Lease { addresses, ..common.clone() });
+            let mut gone = Vec::new();
+            while let Some(event) = client.session.poll_event() {
+                match event {
+                    Event::Released(address) => gone.push(address),
+                    // Only a packet of the client claims.
+                    Event::Claimed(_) => {}
+                }
+            }
+            for address in gone {
+                self.fabric.remove_host(address);
+            }
+            self.clients.mark(n);
         }
     }
 

@@ -219,6 +219,7 @@ impl Worker {
                 Err(mpsc::TryRecvError::Empty) => return false,
                 Ok(ToNet::Admit(admission)) => self.admit(*admission),
                 Ok(ToNet::Expel { name, reason }) => self.expel(&name, reason),
+                Ok(ToNet::Lease(lease)) => self.renew_leases(&lease),
                 Ok(ToNet::Snapshot(snapshot)) => self.fabric.set_snapshot(snapshot),
                 Ok(ToNet::Ways(ways)) => {
                     if let Some(nat64) = &mut self.nat64 {
