@@ -116,6 +116,7 @@ fn packets_and_solicitations_of_known_hosts_allocate_nothing() {
             assert_eq!(host.encapsulate(now, &up), Ok(ROUTER));
             assert!(host.encapsulate(now, &astray).is_err());
             assert_eq!(router.decapsulate(now, HOST, ROUTER, &up), Inbound::Forward);
+            router.flow_started(now, HOST);
             assert_eq!(router.encapsulate(now, &down), Ok(HOST));
             assert_eq!(host.decapsulate(now, ROUTER, HOST, &down), Inbound::Forward);
             // Both kinds of message share the host's ten a second.
