@@ -9,7 +9,9 @@ mod cable;
 mod inbound;
 mod manage_out;
 mod report;
+mod retired;
 mod seen;
+mod session;
 mod targeted;
 mod traffic;
 
@@ -25,7 +27,7 @@ pub use traffic::{Fetched, Traffic, fetch, marker};
 
 /// One step: its letter, what it shows, and the work.
 pub struct Shown {
-    /// `0` for the taps' own proof, then `a` to `h`.
+    /// `0` for the taps' own proof, then `a` to `i`.
     pub letter: char,
     /// What is shown when it passes.
     pub title: &'static str,
@@ -68,6 +70,11 @@ pub const STEPS: &[Shown] = &[
         work: targeted::named_hosts_only,
     },
     Shown { letter: 'h', title: "something is broken, and the doctor says what", work: broken::diagnosed },
+    Shown {
+        letter: 'i',
+        title: "ISATAP is taken away under an open ssh, and given back",
+        work: retired::taken_away,
+    },
 ];
 
 /// Runs every step; did all of them pass?

@@ -1,4 +1,4 @@
-//! Each step of the demo by itself, in a lab that nothing disturbed: (a) to (h).
+//! Each step of the demo by itself, in a lab that nothing disturbed: (a) to (i).
 //!
 //! ```text
 //! files .30 ─┬─ gateway ▮ ── internet ── nat ── laptop-01
@@ -60,4 +60,11 @@ fn isatap_is_taken_from_one_workstation_and_given_back() {
 #[test]
 fn what_is_broken_is_named_and_nothing_is_found_when_it_is_mended() {
     World::up().passes('h');
+}
+
+#[test]
+fn isatap_is_taken_away_under_an_open_ssh_and_given_back() {
+    let world = World::up();
+    world.passes('i');
+    world.is_quiet();
 }
