@@ -13,6 +13,7 @@ use sixgate_e2e::packets::{self, datagram, segment};
 use sixgate_e2e::plain::{Daemon, Row};
 use sixgate_e2e::raw::{Sender, Wire, is_neighbourly};
 use sixgate_e2e::watched::Counts;
+use sixgate_lab::product;
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 1);
 const FAR: Ipv6Addr = Ipv6Addr::new(0xfd00, 1, 0, 0, 0, 0, 0, 0x77);
@@ -238,4 +239,32 @@ fn the_table_of_flows_has_an_end_and_so_has_the_share_of_one_source() {
     let refused = world.router.counters();
     assert_eq!(refused.values().sum::<u64>(), 2 * u64::from(TOO_MANY), "{refused:?}");
     assert!(world.router.stop());
+}
+
+#[test]
+fn stock_programs_get_answers_errors_and_fragments_through_a_gateway_that_refuses_nothing() {
+    let lab = sixgate_e2e::World::up();
+    lab.gateway_with(|config| config.replace("\"icmp\"]", "\"icmp\", \"udp/9999\"]"));
+    let laptop = product::address(&lab, "laptop-01", product::CLIENT_DEVICE).expect("it has an address");
+    // SYN, SYN-ACK and segments, by name; and the first large packet may learn how large the clients' link is.
+    lab.passes('b');
+    let large = format!("ping -n -c 2 -i 0.2 -s 3000 {laptop}");
+    let _ = lab.run("helpdesk-01", &["sh", "-c", &large]);
+
+    let fragments = || -> Vec<u64> {
+        let counts = lab.sh("helpdesk-01", "grep -E 'Ip6(FragCreates|ReasmOKs)' /proc/net/snmp6 | sort");
+        counts.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect()
+    };
+    let (before, fragments_before) = (lab.counters(), fragments());
+    let ping = lab.sh("helpdesk-01", &large);
+    assert!(ping.contains("2 received"), "{ping}");
+    let rise: Vec<u64> = fragments().iter().zip(&fragments_before).map(|(now, then)| now - then).collect();
+    let [created, reassembled] = rise.as_slice() else { panic!("{rise:?}") };
+    // Two requests in at least two pieces each, and two answers.
+    assert!(*created >= 4 && *reassembled == 2, "{rise:?}");
+    // Nobody listens: the laptop's own error comes back.
+    let closed = format!("echo x | socat -T 3 - UDP6:[{laptop}]:9999");
+    let refused = lab.run("helpdesk-01", &["sh", "-c", &closed]).expect("the node is there");
+    assert!(refused.stderr.contains("Connection refused"), "{}", refused.said());
+    assert_eq!(lab.counted(&before, 0), Counts::new());
 }
