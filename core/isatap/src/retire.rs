@@ -168,6 +168,7 @@ impl Retirement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::vec;
 
     const DAY: u64 = 86_400;
@@ -231,5 +232,58 @@ mod tests {
         assert_eq!(quiet.advised(Phase::Withdraw), now + 7 * DAY);
         let withdraw = Retirement::enter(Some(&quiet), Phase::Withdraw, now + 2 * DAY, &[]).unwrap();
         assert_eq!(withdraw.advised(Phase::Verify), now + 15 * DAY);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_tried_the_phases_before_have_begun_and_the_later_ones_have_not(
+            steps in proptest::collection::vec((0_u8..6, 0_u64..20), 0..40),
+        ) {
+            let (mut state, mut now) = (None, 100 * DAY);
+            for (number, days) in steps {
+                now += days * DAY;
+                let Some(phase) = Phase::from_number(number) else {
+                    state = None;
+                    continue;
+                };
+                let before: Option<Retirement> = state.clone();
+                let Ok(next) = Retirement::enter(before.as_ref(), phase, now, &[host(1, Some(now))]) else {
+                    // Nothing but a step too far, or none at all.
+                    let today = before.as_ref().map_or(Phase::Observe, |r| r.phase);
+                    prop_assert!(phase.number() > today.number() + 1 || before.is_some() && phase == today);
+                    continue;
+                };
+                prop_assert_eq!((next.phase, next.since()), (phase, now));
+                for (at, begun) in (1..).zip(next.begun) {
+                    prop_assert_eq!(begun.is_some(), at <= phase.number());
+                }
+                prop_assert!(next.begun.iter().flatten().is_sorted());
+                // Who was told to keep something keeps it until the quiet phase begins anew.
+                if let Some(before) = before.filter(|r| r.phase > Phase::Observe && phase > Phase::Observe) {
+                    prop_assert_eq!(&next.in_use, &before.in_use);
+                }
+                prop_assert_eq!(next.retire().is_on(), phase > Phase::Observe);
+                state = Some(next);
+            }
+        }
+
+        #[test]
+        fn only_those_in_use_can_open_and_only_while_it_is_quiet(used in proptest::collection::btree_set(0_u8..20, 0..8), asks: u8) {
+            let v4 = |n| Ipv4Addr::new(10, 6, 8, n);
+            let prefix: Ipv6Prefix = "fd00:2::/64".parse().unwrap();
+            let asks = asks % 20;
+            for stage in [Stage::Serve, Stage::Quiet, Stage::Withdraw] {
+                let retire = Retire { stage, in_use: used.iter().map(|n| v4(*n)).collect() };
+                for form in [Form::Private, Form::Global] {
+                    let address = isatap::address(prefix.address(), form, v4(asks));
+                    let closed = retire.closed(&[prefix]);
+                    // The longest prefix decides, as in the fabric.
+                    let rule = closed.iter().filter(|(p, _)| p.contains(address)).max_by_key(|(p, _)| p.length());
+                    let may = rule.is_none_or(|(_, closed)| !closed);
+                    let expected = stage == Stage::Serve || stage == Stage::Quiet && used.contains(&asks);
+                    prop_assert_eq!((may, retire.keeps(v4(asks))), (expected, expected));
+                }
+            }
+        }
     }
 }
