@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use sixgate_fabric::{FlowState, FlowView};
 use sixgate_time::Duration;
 use sixgate_wire::addr::isatap;
 
@@ -17,7 +18,8 @@ impl Worker {
     /// Tells the router who has open flows. What must not be opened any more is refused by the fabric already, so nothing
     /// comes between the counting and the telling.
     pub(super) fn review(&mut self) {
-        let open = self.flows_of_hosts();
+        // A connection that closes may have a last word to say, so its host is not taken from it either.
+        let open = self.flows_of_hosts(|_| true);
         if let Some(link) = &mut self.isatap {
             link.router.flows_are_open(self.now, &open);
         }
@@ -29,15 +31,15 @@ impl Worker {
         let Some(link) = &self.isatap else { return RetirementView::default() };
         RetirementView {
             hosts: link.router.retirement(),
-            open: self.flows_of_hosts(),
+            open: self.flows_of_hosts(|flow| flow.state != FlowState::Closing),
             last_heard: link.router.last_heard(),
         }
     }
 
-    /// Hosts with open flows and how many, by address.
-    fn flows_of_hosts(&self) -> Vec<(Ipv4Addr, u32)> {
+    /// Hosts with flows of this kind and how many, by address.
+    fn flows_of_hosts(&self, counts: impl Fn(&FlowView) -> bool) -> Vec<(Ipv4Addr, u32)> {
         let mut open: BTreeMap<Ipv4Addr, u32> = BTreeMap::new();
-        for flow in self.fabric.flows().filter(|flow| flow.expires > self.now) {
+        for flow in self.fabric.flows().filter(|flow| flow.expires > self.now && counts(flow)) {
             for end in [flow.key.src, flow.key.dst] {
                 if let Some((_, v4)) = isatap::embedded(end)
                     && self.fabric.route(end).is_some_and(|port| Way::of(port) == Way::Isatap)

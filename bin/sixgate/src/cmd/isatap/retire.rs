@@ -89,7 +89,11 @@ fn begin(args: &Retire, phase: u8, context: &Context) -> Result<Exit, Trouble> {
     if !args.yes {
         // What the person agrees to is what was shown, so it is looked at before the question.
         asks_nobody(context)?;
-        let before: Document<Retirement> = document(plan(args, context)?)?;
+        let before = match phase {
+            4 => plan(args, context)?,
+            _ => call(context, Method::Get, path::ISATAP_RETIRE, &Value::Null)?,
+        };
+        let before: Document<Retirement> = document(before)?;
         context.out.text(&plan::of_phase(&before.body, phase, args.dns_update));
         if !agreed() {
             return Err(Trouble::failed("not-agreed", "nothing changed"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use sixgate_api as api;
 use sixgate_config::isatap::AllowedHost;
@@ -17,6 +18,8 @@ use crate::names::stale::{Place, Wanted};
 
 /// The name by which hosts find a router without being told (RFC 5214, section 8.3.2).
 const BARE: &str = "isatap";
+/// A person waits for the plan; a DNS that is silent must not be waited for longer.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Control {
     /// Whom to ask and where to change: what the command says, else what the file says, else what the system asks.
@@ -54,7 +57,15 @@ impl Control {
     /// Looks for records and names, and puts them down in `now`.
     pub(super) async fn look_into_dns(&self, place: &Place, now: &mut api::Retirement) {
         let Some((wanted, bare, own)) = self.wanted(now) else { return };
-        let found = place.find(wanted).await;
+        let asked = tokio::time::timeout(PATIENCE, async {
+            let found = place.find(wanted).await;
+            (found, place.look_up(bare).await)
+        });
+        let Ok((found, bare)) = asked.await else {
+            let seconds = PATIENCE.as_secs();
+            now.remarks.push(format!("the DNS was not looked into: no answer within {seconds} s"));
+            return;
+        };
         let record = |(record, zone): (AaaaRecord, Option<String>)| api::StaleRecord {
             name: record.name,
             address: record.address,
@@ -65,7 +76,7 @@ impl Control {
         };
         now.records = Some(found.records.into_iter().map(record).collect());
         now.remarks.extend(found.remarks);
-        let names = place.look_up(bare).await.into_iter().map(|(name, addresses)| api::KnownName {
+        let names = bare.into_iter().map(|(name, addresses)| api::KnownName {
             ours: addresses.iter().any(|v4| own.contains(v4)),
             name,
             addresses,
