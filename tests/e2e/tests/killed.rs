@@ -40,15 +40,14 @@ fn a_gateway_leaves_nothing() {
     killed(&world, "gateway", &["sixgate", "run", "--config", GATEWAY_FILE], product::gateway);
 }
 
+/// Neither knows of the other, and the gateway that both need goes on: so they are killed beside each other.
 #[test]
-fn a_client_leaves_nothing() {
+fn a_client_and_a_host_leave_nothing() {
     let world = World::up();
-    let command = ["sixgate", "client", "run", "--config", CLIENT_FILE];
-    killed(&world, "laptop-01", &command, |lab| product::client(lab, "laptop-01"));
-}
-
-#[test]
-fn a_host_leaves_nothing() {
-    let world = World::up();
-    killed(&world, "helpdesk-01", &["sixgate", "host", "run", "--config", HOST_FILE], product::host);
+    let client = ["sixgate", "client", "run", "--config", CLIENT_FILE];
+    let host = ["sixgate", "host", "run", "--config", HOST_FILE];
+    thread::scope(|both| {
+        both.spawn(|| killed(&world, "laptop-01", &client, |lab| product::client(lab, "laptop-01")));
+        both.spawn(|| killed(&world, "helpdesk-01", &host, product::host));
+    });
 }

@@ -160,10 +160,10 @@ fn nothing_outside_its_namespaces_changes() {
     );
     assert!(lab_command(name, &["up"]).status.success());
     let during = machine();
-    let new: Vec<&str> = during.lines().filter(|line| !before.lines().any(|other| other == *line)).collect();
-    assert!(new.iter().all(|line| line.contains("/run/netns/sg-e2e-apart-")), "{new:#?}");
     assert!(lab_command(name, &["down"]).status.success());
     let after = machine();
+    let new: Vec<&str> = during.lines().filter(|line| !before.lines().any(|other| other == *line)).collect();
+    assert!(!new.is_empty() && new.iter().all(|line| line.contains("/run/netns/sg-e2e-apart-")), "{new:#?}");
     assert_eq!(sixgate_e2e::dump::difference(&before, &after), Vec::<String>::new());
 }
 
