@@ -56,7 +56,7 @@ fn alone(case: &Case<'_>) -> Vec<Check> {
             Finding::new(
                 &SG_ISATAP_004,
                 format!("the router {} does not serve {name} any more", link.router),
-                format!("likely no [[isatap.allow]] rule of {} names this host any more; a router that is being taken out of use looks the same from here", link.router),
+                format!("no [[isatap.allow]] rule of {} names this host any more; a router that is being taken out of use looks the same from here", link.router),
             )
             .likely()
             .because(format!("{} advertised lifetimes of zero, and does not answer solicitations since", link.router))

@@ -113,7 +113,7 @@ fn alone(host: Side<'_, HostEvidence>, own: Ipv4Addr, probe: &Probe, solicited: 
     Finding::new(
         &SG_ISATAP_003,
         format!("{name} gets no answer from the ISATAP router {router}"),
-        format!("likely protocol 41 is dropped between {own} and {router}; a router that does not allow this host looks the same from here"),
+        format!("protocol 41 is dropped between {own} and {router}; a router that does not allow this host looks the same from here"),
     )
     .likely()
     .because(format!("{solicited} and heard nothing"))
