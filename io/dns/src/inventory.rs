@@ -62,10 +62,11 @@ impl fmt::Display for TransferError {
 
 impl std::error::Error for TransferError {}
 
-/// The AAAA records that `name` leads to, an alias followed; none when there are none, or no server says.
-pub async fn aaaa_of(name: &str, servers: &[SocketAddr]) -> Vec<AaaaRecord> {
-    let Some(answer) = ask(name, Rtype::AAAA, servers).await else { return Vec::new() };
-    Message::from_slice(&answer).map(records).unwrap_or_default()
+/// The AAAA records that `name` leads to, an alias followed; `None` when no server says whether there are any.
+pub async fn aaaa_of(name: &str, servers: &[SocketAddr]) -> Option<Vec<AaaaRecord>> {
+    let answer = ask(name, Rtype::AAAA, servers).await?;
+    let message = Message::from_slice(&answer).ok()?;
+    matches!(message.header().rcode(), Rcode::NOERROR | Rcode::NXDOMAIN).then(|| records(message))
 }
 
 /// The zone that a name is in, as these servers know it.

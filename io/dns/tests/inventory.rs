@@ -37,10 +37,15 @@ async fn a_zone_that_is_not_there_and_a_key_that_is_not_known_give_nothing() {
 async fn a_name_has_its_records_and_its_zone() {
     let Some(named) = Named::start() else { return };
     let servers = [named.address];
-    let both = aaaa_of("both.files.example", &servers).await;
+    let both = aaaa_of("both.files.example", &servers).await.unwrap();
     assert_eq!(both.len(), 1);
     assert_eq!((both[0].name.as_str(), both[0].ttl), ("both.files.example", 300));
-    assert!(aaaa_of("files.files.example", &servers).await.is_empty());
+    for none in ["files.files.example", "no-such.files.example"] {
+        assert_eq!(aaaa_of(none, &servers).await, Some(Vec::new()), "{none}");
+    }
+    // No answer is not the answer that there is nothing.
+    assert_eq!(aaaa_of("x.elsewhere.example", &servers).await, None);
+    assert_eq!(aaaa_of("both.files.example", &["127.0.0.1:1".parse().unwrap()]).await, None);
     assert_eq!(zone_of("foreign.clients.corp.example", &servers).await.as_deref(), Some(ZONE));
     assert_eq!(zone_of("no-such.clients.corp.example", &servers).await.as_deref(), Some(ZONE));
     assert_eq!(zone_of(&format!("1.{REVERSE}"), &servers).await.as_deref(), Some(REVERSE));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use domain::base::Name;
 use sixgate_io_dns::inventory::{AaaaRecord, aaaa_of, transfer, zone_of};
-use sixgate_io_dns::resolve::{Family, resolve_family};
+use sixgate_io_dns::resolve::{Family, ResolveError, resolve_family};
 use sixgate_io_dns::reverse::name_of;
 use sixgate_io_dns::update::{Data, TsigKey, Update, Updater};
 use sixgate_wire::addr::Ipv6Prefix;
@@ -47,6 +47,8 @@ pub(crate) struct Found {
     pub(crate) records: Vec<(AaaaRecord, Option<String>)>,
     /// What could not be looked at.
     pub(crate) remarks: Vec<String>,
+    /// Somebody said something: only then is nothing found the answer that there is nothing.
+    pub(crate) answered: bool,
 }
 
 impl Place {
@@ -62,12 +64,15 @@ impl Place {
 
     /// Every record that points into one of the prefixes.
     pub(crate) async fn find(&self, wanted: Wanted) -> Found {
-        let (mut records, mut remarks) = (BTreeSet::new(), Vec::new());
+        let (mut records, mut remarks, mut answered) = (BTreeSet::new(), Vec::new(), false);
         let mut names = wanted.names.clone();
         for zone in &wanted.zones {
             let Some(primary) = self.primary() else { break };
             match transfer(zone, primary, self.key.as_ref()).await {
-                Ok(all) => records.extend(all),
+                Ok(all) => {
+                    records.extend(all);
+                    answered = true;
+                }
                 Err(error) => remarks.push(format!(
                     "zone {zone}: no transfer from {} ({error}); only names of known hosts were asked for",
                     primary.ip()
@@ -90,7 +95,20 @@ impl Place {
                 async move { aaaa_of(&name, &servers).await }
             }
         });
-        records.extend(asked.await.into_iter().flatten());
+        let mut silent = 0;
+        for answer in asked.await {
+            match answer {
+                Some(of_name) => {
+                    records.extend(of_name);
+                    answered = true;
+                }
+                None => silent += 1,
+            }
+        }
+        if silent > 0 {
+            remarks
+                .push(format!("{silent} names of hosts: no name server said whether they have AAAA records"));
+        }
         records.retain(|record| wanted.prefixes.iter().any(|prefix| prefix.contains(record.address)));
         // A server that is no primary shows a life that has partly gone by: of two the longer one is what stands.
         let mut one: BTreeMap<(String, Ipv6Addr), AaaaRecord> = BTreeMap::new();
@@ -103,20 +121,27 @@ impl Place {
             let zone = zone_of(&record.name, &servers).await;
             found.push((record, zone));
         }
-        Found { records: found, remarks }
+        Found { records: found, remarks, answered }
     }
 
-    /// Where each of these names leads in IPv4.
-    pub(crate) async fn look_up(&self, names: Vec<String>) -> Vec<(String, Vec<Ipv4Addr>)> {
+    /// Where each of these names leads in IPv4; `None` when nobody says.
+    pub(crate) async fn look_up(&self, names: Vec<String>) -> Vec<(String, Option<Vec<Ipv4Addr>>)> {
         let servers = self.asked();
         let mut found = Vec::new();
         for name in names {
-            let addresses = resolve_family(&name, Family::V4, &servers).await.unwrap_or_default().addresses;
-            let v4 = addresses.into_iter().filter_map(|address| match address {
-                IpAddr::V4(v4) => Some(v4),
-                IpAddr::V6(_) => None,
-            });
-            found.push((name, v4.collect()));
+            let addresses = match resolve_family(&name, Family::V4, &servers).await {
+                Ok(resolved) => Some(resolved.addresses),
+                Err(ResolveError::NoSuchName) => Some(Vec::new()),
+                Err(ResolveError::BadName(_) | ResolveError::Exchange(_) | ResolveError::Failed(_)) => None,
+            };
+            let v4 = |all: Vec<IpAddr>| {
+                let v4 = all.into_iter().filter_map(|address| match address {
+                    IpAddr::V4(v4) => Some(v4),
+                    IpAddr::V6(_) => None,
+                });
+                v4.collect()
+            };
+            found.push((name, addresses.map(v4)));
         }
         found
     }

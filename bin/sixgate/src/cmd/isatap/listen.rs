@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sixgate_io_dns::resolv_conf::ResolvConf;
-use sixgate_io_dns::resolve::{Family, resolve_family};
+use sixgate_io_dns::resolve::{Family, ResolveError, resolve_family};
 use sixgate_io_link::{Ear, Interest, Overheard, Poller, clock};
 use sixgate_isatap::listen::{Listener, Pair};
 use sixgate_wire::Packet;
@@ -39,7 +39,8 @@ const REMEMBERED: usize = 256;
 /// A bare name and where it leads.
 struct Bare {
     name: String,
-    addresses: Vec<IpAddr>,
+    /// `None` when nobody said.
+    addresses: Option<Vec<IpAddr>>,
 }
 
 pub(super) fn run(args: &Listen, context: &Context) -> Result<Exit, Trouble> {
@@ -111,7 +112,12 @@ fn bare_names() -> Result<Vec<Bare>, Trouble> {
         let mut found = Vec::new();
         for name in names {
             let answer = resolve_family(&name, Family::V4, &system.servers).await;
-            found.push(Bare { name, addresses: answer.unwrap_or_default().addresses });
+            let addresses = match answer {
+                Ok(resolved) => Some(resolved.addresses),
+                Err(ResolveError::NoSuchName) => Some(Vec::new()),
+                Err(ResolveError::BadName(_) | ResolveError::Exchange(_) | ResolveError::Failed(_)) => None,
+            };
+            found.push(Bare { name, addresses });
         }
         found
     }))
@@ -142,9 +148,10 @@ fn text(seconds: u64, listener: &Listener, names: &[Bare]) -> String {
         text.push_str(&format!("{} packets in protocol 41 that are not ISATAP's\n", listener.other()));
     }
     for bare in names {
-        let line = match bare.addresses.as_slice() {
-            [] => format!("`{}` does not exist: nobody finds a router by it\n", bare.name),
-            some => format!(
+        let line = match bare.addresses.as_deref() {
+            None => format!("`{}`: no name server said whether it exists\n", bare.name),
+            Some([]) => format!("`{}` does not exist: nobody finds a router by it\n", bare.name),
+            Some(some) => format!(
                 "`{}` leads to {}: every Windows host tries it; delete the name before the router\n",
                 bare.name,
                 some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

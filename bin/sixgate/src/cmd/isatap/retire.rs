@@ -116,7 +116,10 @@ fn undo(args: &Retire, context: &Context) -> Result<Exit, Trouble> {
 fn step(request: &RetireRequest, context: &Context) -> Result<Exit, Trouble> {
     let answer = call(context, Method::Post, path::ISATAP_RETIRE, &json!(request))?;
     let done: Document<Retired> = document(answer.clone())?;
+    // Where nobody could be asked, nothing was cleaned.
+    let unknown = request.dns_update && done.body.retirement.records.is_none();
     let failed = done.body.cut > 0
+        || unknown
         || done.body.retirement.records.iter().flatten().any(|record| record.failure.is_some())
         || request.phase.is_none() && !done.body.retirement.remarks.is_empty();
     show(context, answer, |done: Retired| step::text(request, &done))?;

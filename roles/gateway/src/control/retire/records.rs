@@ -74,14 +74,20 @@ impl Control {
             deleted: false,
             failure: None,
         };
-        now.records = Some(found.records.into_iter().map(record).collect());
+        now.records = found.answered.then(|| found.records.into_iter().map(record).collect());
         now.remarks.extend(found.remarks);
-        let names = bare.into_iter().map(|(name, addresses)| api::KnownName {
-            ours: addresses.iter().any(|v4| own.contains(v4)),
-            name,
-            addresses,
-        });
-        now.router_names = Some(names.collect());
+        let mut names = Vec::new();
+        for (name, addresses) in bare {
+            match addresses {
+                Some(addresses) => names.push(api::KnownName {
+                    ours: addresses.iter().any(|v4| own.contains(v4)),
+                    name,
+                    addresses,
+                }),
+                None => now.remarks.push(format!("{name}: no name server said whether it exists")),
+            }
+        }
+        now.router_names = Some(names);
     }
 
     /// Deletes the records that were found, each alone; what was deleted is kept for the undoing.

@@ -82,6 +82,9 @@ pub(super) fn found(now: &Retirement) -> String {
             let _ = writeln!(text, "  {} AAAA {}   {state}", record.name, dotted(record.address, false));
         }
     }
+    if now.records.is_none() {
+        text.push_str("Which AAAA records point there is not known:\n");
+    }
     for known in now.router_names.iter().flatten() {
         let what = match (known.addresses.is_empty(), known.ours) {
             (true, _) => "does not exist: good".to_owned(),

@@ -64,7 +64,7 @@ fn cleaned(request: &RetireRequest, done: &Retired) -> String {
     let mut text = plan::found(now);
     let all: Vec<_> = now.records.iter().flatten().collect();
     let deleted = all.iter().filter(|record| record.deleted).count() as u64;
-    if request.dns_update {
+    if request.dns_update && now.records.is_some() {
         let mark = if deleted == all.len() as u64 { "✓" } else { "✗" };
         let _ = writeln!(text, " {mark} {} of {} deleted by update", deleted, records(all.len() as u64));
     }
