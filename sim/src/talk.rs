@@ -17,6 +17,9 @@ const ATTEMPTS: u32 = 20;
 /// So many times may nothing come back before a talk counts as cut: the wire loses packets too.
 const PATIENCE: u32 = 8;
 
+/// The first wait for an answer is twice this, and each further one twice the one before.
+const RETRANSMISSION: Duration = Duration::from_secs(5);
+
 /// The number of a talk.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct TalkId(pub(crate) usize);
@@ -69,6 +72,8 @@ pub struct Talk {
     /// Answers that came.
     pub answers: u64,
     pub(crate) unanswered: u32,
+    /// When it has the next thing to say.
+    pub(crate) due: Instant,
 }
 
 /// What a packet says.
@@ -90,8 +95,8 @@ impl Talk {
         self.outcome == Outcome::Open
     }
 
-    /// What the caller says next, and when it speaks again.
-    pub(crate) fn speak(&mut self, now: Instant) -> Option<(Word, Instant)> {
+    /// What the caller says now, if anything, and when it is to be asked again.
+    pub(crate) fn speak(&mut self, now: Instant) -> Option<(Option<Word>, Instant)> {
         let soon = now + Duration::from_secs(1);
         match self.outcome {
             Outcome::Opening if self.unanswered >= ATTEMPTS => {
@@ -100,7 +105,7 @@ impl Talk {
             }
             Outcome::Opening => {
                 self.unanswered += 1;
-                Some((if self.transport == Transport::Tcp { Word::Call } else { Word::Say }, soon))
+                Some((Some(if self.transport == Transport::Tcp { Word::Call } else { Word::Say }), soon))
             }
             Outcome::Open if now >= self.until && self.transport == Transport::Udp => {
                 self.outcome = Outcome::Ended;
@@ -112,11 +117,22 @@ impl Talk {
             }
             Outcome::Open if now >= self.until => {
                 self.unanswered += 1;
-                Some((Word::Goodbye, soon))
+                Some((Some(Word::Goodbye), soon))
             }
+            Outcome::Open if self.unanswered == 0 && now < self.due => Some((None, self.due.min(self.until))),
             Outcome::Open => {
+                if self.unanswered == 0 {
+                    self.due = now + self.period;
+                }
                 self.unanswered += 1;
-                Some((Word::Say, (now + self.period).min(self.until)))
+                // TCP sends again what was lost, long before the flow could be forgotten by anybody; UDP goes on.
+                let wait = match self.transport {
+                    Transport::Tcp => {
+                        (RETRANSMISSION * (1 << self.unanswered.min(PATIENCE))).min(self.period)
+                    }
+                    Transport::Udp => self.period,
+                };
+                Some((Some(Word::Say), (now + wait).min(self.until)))
             }
             Outcome::Ended | Outcome::Refused(_) | Outcome::Unanswered | Outcome::Cut(..) => None,
         }

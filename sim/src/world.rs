@@ -179,6 +179,7 @@ impl World {
             outcome: Outcome::Opening,
             answers: 0,
             unanswered: 0,
+            due: self.now,
         });
         self.agenda.add(self.now, Event::Speak(id));
         id
@@ -193,7 +194,9 @@ impl World {
             Event::Speak(id) => {
                 if let Some((word, again)) = self.talks[id.0].speak(self.now) {
                     self.agenda.add(again, Event::Speak(id));
-                    self.say(id, word);
+                    if let Some(word) = word {
+                        self.say(id, word);
+                    }
                 }
             }
             Event::AtGateway(from, mut packet) => match self.gateway.out_of_host(self.now, from, &mut packet)
