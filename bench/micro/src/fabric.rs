@@ -75,8 +75,8 @@ fn refusals(bench: &mut Bench, fabric: &mut Fabric, client: Ipv6Addr) {
     let mut p = segment((client, address("2001:db8::1")), PORTS, tcp::SYN, 0, 0);
     let (mut now, mut error) = (Instant::from_secs(2), Packet::new());
     bench.measure("fabric: refusal with its ICMPv6 error", p.len(), 1, || {
-        // Slow enough for the limit, so that an error is written every time.
-        now = now + Duration::from_millis(10);
+        // Slow enough for the limit of one sender, so that an error is written every time.
+        now = now + Duration::from_millis(25);
         let verdict = fabric.forward(now, FIRST, black_box(&mut p));
         let Verdict::Refuse { reason, refusal } = verdict else { unreachable!("there is no such route") };
         assert!(fabric.refuse(now, reason, refusal, &p, &mut error));
