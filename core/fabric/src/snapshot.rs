@@ -16,7 +16,7 @@ use crate::prefixes::PrefixTable;
 /// Smallest MTU that a link of IPv6 may have (RFC 8200, section 5).
 pub const SMALLEST_MTU: u32 = 1280;
 
-/// A service of the gateway, whatever policy says: for every client; the echo also for hosts of the intranet, whose
+/// A service of the gateway, whatever policy says: for every client; the echo also for ISATAP hosts, whose
 /// administrators ping a router first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Service {
@@ -115,7 +115,7 @@ impl Snapshot {
         let is_in = |groups| from.groups & groups != 0;
         let may_use = |service: &Service| match service {
             Service::Tcp(..) | Service::Udp(..) => is_in(group::CLIENTS),
-            Service::Echo(_) => is_in(group::CLIENTS | group::INTRANET),
+            Service::Echo(_) => is_in(group::CLIENTS | group::SERVED),
         };
         self.services.iter().any(|s| s.serves(key) && may_use(s))
     }
