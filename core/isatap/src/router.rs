@@ -6,8 +6,8 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use sixgate_reason::{
     ISATAP_HOST_NOT_ALLOWED, ISATAP_HOST_TABLE_FULL, ISATAP_HOST_UNREACHABLE, ISATAP_IDENTIFIER_TWIN,
     ISATAP_LOOP, ISATAP_MULTICAST, ISATAP_NEIGHBOUR_UNKNOWN, ISATAP_NEXT_HOP_NONE, ISATAP_OUTER_UNUSABLE,
-    ISATAP_PATH_TOO_BIG, ISATAP_PREFIX_NOT_OF_HOST, ISATAP_RETIRED, ISATAP_SOURCE_NOT_EMBEDDED,
-    ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, Reason,
+    ISATAP_PATH_TOO_BIG, ISATAP_PREFIX_NOT_OF_HOST, ISATAP_RETIRED, ISATAP_RS_LIMITED,
+    ISATAP_SOURCE_NOT_EMBEDDED, ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, Reason,
 };
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
@@ -183,7 +183,7 @@ impl Router {
         }
         self.check_ends(src, dst)?;
         if !from_peer {
-            self.heard(now, outer_src, form, src, packet.len(), true)?;
+            self.heard(now, outer_src, form, src, packet.len())?;
             if !self.config.options.redirects.is_empty() {
                 self.redirect(now, outer_src, &ip);
             }
@@ -232,8 +232,8 @@ impl Router {
 
     /// Counts a packet of a host, and learns of a host that was served before this router knew it.
     ///
-    /// A host that policy names and whose source is verified proves with a packet as much as with a solicitation, and one
-    /// whose router lost its memory does not solicit again for hours.
+    /// A host whose router lost its memory does not solicit again for hours, so data is as good as a solicitation; it is as easily
+    /// forged, too, and has the same limit.
     fn heard(
         &mut self,
         now: Instant,
@@ -241,15 +241,16 @@ impl Router {
         form: Option<Form>,
         src: Ipv6Addr,
         len: usize,
-        uses: bool,
     ) -> Result<(), Reason> {
         if self.hosts.served_mut(v4).is_none() {
-            let allowed = self.allowed.rule(v4);
-            // Whoever has an open flow is in the table; the others get nothing new while ISATAP is being retired.
-            let kept = allowed
-                .and_then(|rule| if self.config.retire.keeps(v4) { Ok(rule) } else { Err(ISATAP_RETIRED) });
-            let rule = kept.inspect_err(|reason| self.hosts.refuse(now, v4, *reason, None))?;
+            let rule = self.admissible(v4).inspect_err(|reason| self.hosts.refuse(now, v4, *reason, None))?;
             let offer = self.offers.of(&self.config, rule);
+            if !offers::has(offer, src) {
+                return Err(ISATAP_PREFIX_NOT_OF_HOST);
+            }
+            if !self.hosts.take_newcomer(now, self.is_near(v4)) {
+                return Err(ISATAP_RS_LIMITED);
+            }
             let host = self.hosts.admit(now, v4, Some(rule), offer, form).ok_or(ISATAP_HOST_TABLE_FULL)?;
             host.ours = Form::of(self.config.address);
         }
@@ -259,8 +260,20 @@ impl Router {
         }
         host.received(form, src, len)?;
         host.reach.on(now, Event::Heard);
-        self.hosts.heard(now, v4, uses);
+        self.hosts.heard(now, v4, false);
         Ok(())
+    }
+
+    /// The rule by which a host that is not in the table may come into it.
+    fn admissible(&self, v4: Ipv4Addr) -> Result<u32, Reason> {
+        let rule = self.allowed.rule(v4)?;
+        // Whoever has an open flow is in the table; the others get nothing new while ISATAP is being retired.
+        if self.config.retire.keeps(v4) { Ok(rule) } else { Err(ISATAP_RETIRED) }
+    }
+
+    /// True for an address on an IPv4 link of this machine.
+    fn is_near(&self, v4: Ipv4Addr) -> bool {
+        self.near.iter().any(|prefix| prefix.contains(v4))
     }
 
     /// The outer destination of a packet that leaves into the ISATAP link.

@@ -57,7 +57,7 @@ impl Router {
             host.last_rs = remembered.last_rs;
             (host.flows_started, host.last_flow) = (remembered.flows_started, remembered.last_flow);
             (host.rx_bytes, host.tx_bytes) = (remembered.rx_bytes, remembered.tx_bytes);
-            self.hosts.heard(now, v4, remembered.last_flow.is_some());
+            self.hosts.heard(now, v4, false);
         }
         self.announce(now, 1, true);
     }

@@ -67,8 +67,7 @@ impl Router {
                     self.hosts.refuse(now, from, ISATAP_RETIRED, Some((theirs, ours)));
                     return Err(ISATAP_RETIRED);
                 }
-                let near = self.near.iter().any(|prefix| prefix.contains(from));
-                if !self.hosts.take_newcomer(now, near) {
+                if !self.hosts.take_newcomer(now, self.is_near(from)) {
                     return Err(ISATAP_RS_LIMITED);
                 }
                 let Some(host) = self.hosts.admit(now, from, Some(rule), offer, Some(theirs)) else {
@@ -111,7 +110,7 @@ impl Router {
         let answer = neighbour::answer(ip, from, true, |target| self.is_own_target(target))?;
         if !from_peer {
             let form = isatap::embedded(ip.src()).map(|(form, _)| form);
-            self.heard(now, from, form, ip.src(), ip.bytes().len(), false)?;
+            self.heard(now, from, form, ip.src(), ip.bytes().len())?;
             if !self.hosts.served_mut(from).is_some_and(|h| h.messages.take(now)) {
                 return Err(ISATAP_RS_LIMITED);
             }
@@ -120,12 +119,15 @@ impl Router {
     }
 
     /// The answer to a question of ours (RFC 4861, section 7.2.5); what nobody asked for proves nothing and does nothing.
+    ///
+    /// It is what a sender of forged packets cannot give without seeing the question.
     fn answered(&mut self, now: Instant, from: Ipv4Addr, ip: &Ipv6<'_>) -> Result<(), Reason> {
         let message = nd::parse_neighbour_advertisement(ip).map_err(|_| ISATAP_ND_INVALID)?;
         let speaks_for_itself = isatap::embedded(message.target).is_some_and(|(_, v4)| v4 == from);
         if message.solicited && speaks_for_itself && self.is_own_target(ip.dst()) {
+            let asked = self.hosts.served_mut(from).is_some_and(|host| host.reach.is_asked());
             self.happened(now, from, Event::Answered);
-            self.hosts.heard(now, from, false);
+            self.hosts.heard(now, from, asked);
         }
         Ok(())
     }

@@ -6,10 +6,10 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_reason::{ISATAP_HOST_TABLE_FULL, ISATAP_PREFIX_NOT_OF_HOST, Reason};
 use sixgate_time::{Duration, Instant, TokenBucket};
-use sixgate_wire::addr::isatap::{self, Form};
+use sixgate_wire::addr::isatap::Form;
 use sixgate_wire::lease::Lease;
 
-use super::offers::Exchanges;
+use super::offers::{self, Exchanges};
 use super::path::PathMtu;
 use super::reach::Reach;
 use super::retire::Withdrawn;
@@ -38,7 +38,7 @@ const NEWCOMERS_PRESSED: TokenBucket = TokenBucket::new(2000, 200);
 const NEAR_NEWCOMERS: TokenBucket = TokenBucket::new(100, 200);
 /// Lines for the log about hosts that come and go; the same again about hosts that are refused.
 const TOLD: TokenBucket = TokenBucket::new(20, 200);
-/// A host that used the link within this time does not make room for a newcomer.
+/// A host that has proven itself and was heard within this time does not make room for a newcomer.
 const FIRM_FOR: Duration = Duration::from_secs(600);
 /// How exactly it is known when a host was last heard: a packet moves nothing more often than this.
 const GRANULARITY: Duration = Duration::from_secs(1);
@@ -84,8 +84,8 @@ pub(super) struct Host {
     pub(super) last_rs: Option<Instant>,
     /// When a packet of it last came, whatever it was.
     pub(super) heard: Instant,
-    /// It has sent packets through us; a solicitation alone can be forged in any number.
-    pub(super) uses: bool,
+    /// It has answered a question of ours. Everything else that a host sends can be forged in any number, and so can what opens a flow.
+    pub(super) proven: bool,
     pub(super) messages: TokenBucket,
     /// When it was last sent an advertisement.
     pub(super) told: Instant,
@@ -112,7 +112,7 @@ impl Host {
 
     /// True for an address that it may have on this link.
     pub(super) fn may_have(&self, address: Ipv6Addr) -> bool {
-        isatap::is_link_local(address) || self.offer.prefixes.iter().any(|p| p.prefix.contains(address))
+        offers::has(&self.offer, address)
     }
 
     /// Counts a packet from it whose source embeds its address.
@@ -176,15 +176,15 @@ impl Hosts {
             && self.newcomers.take(now)
     }
 
-    /// Notes that a packet of this host came; `uses` when it was more than a message of neighbour discovery.
-    pub(super) fn heard(&mut self, now: Instant, v4: Ipv4Addr, uses: bool) {
+    /// Notes that a packet of this host came; `proves` when only the host itself can have sent it.
+    pub(super) fn heard(&mut self, now: Instant, v4: Ipv4Addr, proves: bool) {
         let Some(host) = self.served.get_mut(v4) else { return };
-        let becomes_firm = uses && !host.uses;
+        let becomes_firm = proves && !host.proven;
         if !becomes_firm && now.since(host.heard) < GRANULARITY {
             return;
         }
         host.heard = host.heard.max(now);
-        host.uses |= uses;
+        host.proven |= proves;
         if becomes_firm {
             self.served.set_rank(v4, Rank::Firm);
         } else {
@@ -192,7 +192,7 @@ impl Hosts {
         }
     }
 
-    /// Adds a host. In a full table, whoever never used the link, or not for long, makes room; `None`, and listed as refused, when
+    /// Adds a host. In a full table, whoever has not proven itself, or was not heard for long, makes room; `None`, and listed as refused, when
     /// all of them do.
     pub(super) fn admit(
         &mut self,
@@ -221,7 +221,7 @@ impl Hosts {
             first_rs: None,
             last_rs: None,
             heard: now,
-            uses: false,
+            proven: false,
             messages: PER_HOST,
             told: now,
             reach: Reach::NEW,

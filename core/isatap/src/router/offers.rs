@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 
 use sixgate_time::Duration;
-use sixgate_wire::addr::Ipv6Prefix;
+use sixgate_wire::addr::{Ipv6Prefix, isatap};
 use sixgate_wire::lease::{Lease, LeasedPrefix, LeasedRoute};
 
 use super::{RouterConfig, refresh};
@@ -60,6 +60,11 @@ impl Offers {
         let longest = self.all.iter().map(|lease| longest_lifetime(lease)).max().unwrap_or(0);
         Duration::from_secs(u64::from(longest).max(SHORTEST_MEMORY))
     }
+}
+
+/// True for an address that a host with this offer may have on the link.
+pub(super) fn has(offer: &Lease, address: Ipv6Addr) -> bool {
+    isatap::is_link_local(address) || offer.prefixes.iter().any(|p| p.prefix.contains(address))
 }
 
 fn longest_lifetime(lease: &Lease) -> u32 {

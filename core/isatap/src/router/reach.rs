@@ -126,6 +126,11 @@ impl Reach {
         step
     }
 
+    /// True while a question to the host waits for its answer.
+    pub(super) fn is_asked(self) -> bool {
+        matches!(self.state, State::Probe { .. } | State::Unreachable)
+    }
+
     pub(super) fn is_unreachable(self) -> bool {
         self.state == State::Unreachable
     }

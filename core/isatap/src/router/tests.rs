@@ -114,6 +114,28 @@ pub(super) fn solicit(router: &mut Router, now: Instant, from: Ipv4Addr) -> Inbo
     router.decapsulate(now, from, ROUTER, &solicitation(fe80(from), fe80(ROUTER)))
 }
 
+/// A packet is sent to a host that is in the table, and five seconds later it answers the question whether it is there.
+pub(super) fn prove(router: &mut Router, now: Instant, host: Ipv4Addr) {
+    assert_eq!(router.encapsulate(now, &data(six(CLIENT), global(host))), Ok(host));
+    drain(router);
+    let later = now + Duration::from_secs(5);
+    router.handle_timeout(later);
+    let asks = |(to, packet): &(Ipv4Addr, Packet)| {
+        *to == host && Kind::of(&Ipv6::parse(packet.bytes()).unwrap()) == Some(Kind::NeighbourSolicitation)
+    };
+    assert!(drain(router).iter().any(asks));
+    assert_eq!(router.decapsulate(later, host, ROUTER, &answer(host)), Inbound::Consumed);
+}
+
+/// The advertisement with which a host answers that it is there.
+fn answer(host: Ipv4Addr) -> Packet {
+    let mut packet = Packet::new();
+    let message =
+        nd::NeighbourAdvertisement { target: fe80(host), router: false, solicited: true, replace: false };
+    assert!(nd::write_neighbour_advertisement(fe80(host), fe80(ROUTER), &message, &mut packet));
+    packet
+}
+
 fn advertised(packet: &Packet) -> Result<Lease, NdFault> {
     nd::parse_advertisement(&Ipv6::parse(packet.bytes()).unwrap())
 }

@@ -6,7 +6,7 @@ reasons! {
     202 ISATAP_OUTER_UNUSABLE "isatap-outer-unusable" "outer IPv4 source is our own, broadcast, multicast, loopback or unspecified";
     203 ISATAP_HOST_NOT_ALLOWED "isatap-host-not-allowed" "host is not allowed to use ISATAP";
     204 ISATAP_RS_INVALID "isatap-rs-invalid" "router solicitation with a wrong hop limit, code, length or option";
-    205 ISATAP_RS_LIMITED "isatap-rs-limited" "router solicitation above the rate limit";
+    205 ISATAP_RS_LIMITED "isatap-rs-limited" "solicitation, or packet of a host that is not known yet, above the rate limit";
     206 ISATAP_RA_NOT_FROM_ROUTER "isatap-ra-not-from-router" "router advertisement from an address that is no router of ours";
     207 ISATAP_RA_INVALID "isatap-ra-invalid" "router advertisement with a wrong hop limit, source, length or option";
     208 ISATAP_ND_INVALID "isatap-nd-invalid" "neighbour discovery message that is malformed or has a wrong hop limit";

@@ -1,9 +1,9 @@
 //! What the router knows of a host, and what happens to it: the other half of RFC 5214, section 8.2 that is not in the RFC.
 //!
 //! ```text
-//!                  asks or sends, not allowed            asks or sends, allowed          sends
+//!                  asks or sends, not allowed            asks or sends, allowed          answers
 //!   +---------+ ---------------------------> +---------+ ------------+ +--------+ ----------------> +--------+
-//!   | unknown |                              | refused |             +>| served |                   | in use |
+//!   | unknown |                              | refused |             +>| served |                   | proven |
 //!   +---------+ <--- others need the room -- +---------+             +>+--------+                   +--------+
 //!     ^  ^  |                                     ^                  |   |    |                      |   |
 //!     |  |  +-------------------------------------|------------------+   |    | not allowed any more |   |
@@ -113,7 +113,7 @@ fn every_standing_of_a_host_against_every_event() {
         ("unknown, not allowed", false, &[]),
         ("refused", false, &[Event::Solicits]),
         ("served", true, &[Event::Solicits]),
-        ("in use", true, &[Event::Solicits, Event::Sends]),
+        ("sends", true, &[Event::Solicits, Event::Sends]),
         ("leaving", true, &[Event::Solicits, Event::Sends, Event::IsAllowedNoMore]),
     ] {
         for event in EVENTS {

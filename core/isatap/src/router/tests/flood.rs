@@ -53,15 +53,15 @@ fn a_newcomer_and_a_known_host_are_answered_in_the_midst_of_forged_solicitations
 fn newcomers_are_limited_together_and_known_hosts_are_not_touched_by_that() {
     let mut router = site();
     solicit(&mut router, T0, HOST);
-    router.decapsulate(T0, HOST, ROUTER, &data(global(HOST), six(CLIENT)));
-    drain(&mut router);
+    prove(&mut router, T0, HOST);
+    let now = T0 + Duration::from_secs(5);
     let mut answered = 0;
     for n in 0..50_000 {
-        answered += usize::from(solicit(&mut router, T0, forged(n)) == Inbound::Consumed);
+        answered += usize::from(solicit(&mut router, now, forged(n)) == Inbound::Consumed);
         drain(&mut router);
     }
-    assert_eq!(answered, 19_999);
-    assert_eq!(solicit(&mut router, T0, HOST), Inbound::Consumed);
+    assert_eq!(answered, 20_000);
+    assert_eq!(solicit(&mut router, now, HOST), Inbound::Consumed);
 }
 
 #[test]
@@ -95,37 +95,136 @@ fn while_packets_come_too_fast_known_hosts_come_first() {
 }
 
 #[test]
-fn whoever_only_solicited_makes_room_and_whoever_uses_the_link_stays() {
+fn whoever_only_solicited_makes_room_and_whoever_answered_stays() {
     let mut router = site();
     solicit(&mut router, T0, HOST);
-    let packet = data(global(HOST), six(CLIENT));
-    assert_eq!(router.decapsulate(T0, HOST, ROUTER, &packet), Inbound::Forward);
+    prove(&mut router, T0, HOST);
+    let now = T0 + Duration::from_secs(5);
     for n in 0..5000 {
-        assert_eq!(solicit(&mut router, T0, forged(n)), Inbound::Consumed);
+        assert_eq!(solicit(&mut router, now, forged(n)), Inbound::Consumed);
         drain(&mut router);
     }
     assert_eq!(router.served(), 1000);
-    assert_eq!(router.encapsulate(T0, &data(six(CLIENT), global(HOST))), Ok(HOST));
+    assert_eq!(router.encapsulate(now, &data(six(CLIENT), global(HOST))), Ok(HOST));
     // The oldest of the others went.
-    assert!(router.encapsulate(T0, &data(six(CLIENT), global(forged(3999)))).is_err());
-    assert!(router.encapsulate(T0, &data(six(CLIENT), global(forged(4999)))).is_ok());
+    assert!(router.encapsulate(now, &data(six(CLIENT), global(forged(3999)))).is_err());
+    assert!(router.encapsulate(now, &data(six(CLIENT), global(forged(4999)))).is_ok());
+}
+
+/// A packet as whoever forges sources sends it: data for a client or for us, a question for our address, an answer.
+fn forgery(kind: u8, from: Ipv4Addr) -> Packet {
+    let us = fe80(ROUTER);
+    match kind {
+        0 => data(global(from), six(CLIENT)),
+        1 => data(fe80(from), us),
+        2 => {
+            let mut packet = Packet::new();
+            assert!(nd::write_neighbour_solicitation(fe80(from), us, us, &mut packet));
+            packet
+        }
+        _ => answer(from),
+    }
 }
 
 #[test]
-fn a_table_full_of_hosts_that_use_the_link_refuses_by_name_until_one_is_quiet() {
+fn unknown_senders_of_data_pings_and_questions_meet_the_limit_of_those_that_solicit() {
+    for kind in 0..3 {
+        let mut router = site();
+        let mut verdicts = (0..50_000).map(|n| {
+            let verdict = router.decapsulate(T0, forged(n), ROUTER, &forgery(kind, forged(n)));
+            drain(&mut router);
+            verdict
+        });
+        let limited = Inbound::Drop(ISATAP_RS_LIMITED);
+        assert_eq!(verdicts.by_ref().take_while(|verdict| *verdict != limited).count(), 20_000, "{kind}");
+        assert!(verdicts.all(|verdict| verdict == limited));
+        // Addresses of our own links: the kernel would look for the station of each.
+        let mut router = site();
+        router.set_near(vec!["10.7.0.0/16".parse().unwrap()]);
+        let taken =
+            |n: &u32| router.decapsulate(T0, forged(*n), ROUTER, &forgery(kind, forged(*n))) != limited;
+        assert_eq!((0..5000).filter(taken).count(), 200, "{kind}");
+    }
+}
+
+#[test]
+fn a_source_that_its_rule_does_not_give_brings_nobody_into_the_table() {
+    let mut config = config();
+    config.offers = vec![Lease::default()];
+    config.allow[0].offer = Some(0);
+    let mut router = Router::new(config, [3; 32]);
+    let verdict = router.decapsulate(T0, HOST, ROUTER, &data(global(HOST), six(CLIENT)));
+    assert_eq!(verdict, Inbound::Drop(ISATAP_PREFIX_NOT_OF_HOST));
+    assert!(router.hosts().is_empty() && router.poll_event().is_none());
+}
+
+/// 65,536 allowed sources, each forged once: a host that has proven itself is served all the while, and once it is over a newcomer is.
+#[test]
+fn forged_data_neither_evicts_a_proven_host_nor_locks_a_newcomer_out() {
+    let mut router = site();
+    solicit(&mut router, T0, HOST);
+    prove(&mut router, T0, HOST);
+    let begun = T0 + Duration::from_secs(5);
+    let mut now = begun;
+    for n in 0..65_536 {
+        now = begun + Duration::from_micros(u64::from(n) * 10);
+        let forged = forged(n);
+        assert_eq!(router.decapsulate(now, forged, ROUTER, &forgery(0, forged)), Inbound::Forward);
+        // What is forged may be allowed to open a flow, and its answer that nobody asked for follows at once.
+        router.flow_started(now, forged);
+        router.decapsulate(now, forged, ROUTER, &forgery(3, forged));
+        if n % 5000 == 0 {
+            assert_eq!(router.encapsulate(now, &data(six(CLIENT), global(HOST))), Ok(HOST), "{n}");
+        }
+    }
+    assert_eq!(router.served(), 1000);
+    assert_eq!(router.encapsulate(now, &data(six(CLIENT), global(HOST))), Ok(HOST));
+    assert_eq!(solicit(&mut router, now, OTHER), Inbound::Consumed);
+    let third = Ipv4Addr::new(10, 6, 8, 22);
+    assert_eq!(router.decapsulate(now, third, ROUTER, &forgery(0, third)), Inbound::Forward);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_forged_a_proven_host_stays_and_a_newcomer_is_answered_after_it(
+        forgeries in proptest::collection::vec((0_u8..4, 0_u32..65_536, 0_u64..200), 0..400),
+        asked in proptest::bool::ANY,
+    ) {
+        let mut config = config();
+        config.allow[0].prefixes = vec!["10.0.0.0/8".parse().unwrap()];
+        config.most_hosts = 8;
+        let mut router = Router::new(config, [3; 32]);
+        solicit(&mut router, T0, HOST);
+        prove(&mut router, T0, HOST);
+        let mut now = T0 + Duration::from_secs(5);
+        for (kind, n, pause) in forgeries {
+            now = now + Duration::from_micros(pause);
+            router.decapsulate(now, forged(n), ROUTER, &forgery(kind, forged(n)));
+            if asked {
+                // A client answers what was forged.
+                let _ = router.encapsulate(now, &data(six(CLIENT), global(forged(n))));
+            }
+            drain(&mut router);
+            prop_assert_eq!(router.encapsulate(now, &data(six(CLIENT), global(HOST))), Ok(HOST));
+        }
+        prop_assert_eq!(solicit(&mut router, now + Duration::from_secs(1), OTHER), Inbound::Consumed);
+    }
+}
+
+#[test]
+fn a_table_full_of_hosts_that_answered_refuses_by_name_until_one_is_quiet() {
     let mut config = config();
     config.most_hosts = 2;
     let mut router = Router::new(config, [3; 32]);
     for (host, now) in [(HOST, T0), (OTHER, T0 + Duration::from_secs(300))] {
         assert_eq!(solicit(&mut router, now, host), Inbound::Consumed);
-        let packet = data(global(host), six(CLIENT));
-        assert_eq!(router.decapsulate(now, host, ROUTER, &packet), Inbound::Forward);
+        prove(&mut router, now, host);
     }
     let third = Ipv4Addr::new(10, 6, 8, 22);
-    let soon = T0 + Duration::from_secs(599);
+    let soon = T0 + Duration::from_secs(604);
     assert_eq!(solicit(&mut router, soon, third), Inbound::Drop(ISATAP_HOST_TABLE_FULL));
     assert_eq!(router.hosts().last().unwrap().reason, Some(ISATAP_HOST_TABLE_FULL));
-    assert_eq!(solicit(&mut router, T0 + Duration::from_secs(600), third), Inbound::Consumed);
+    assert_eq!(solicit(&mut router, T0 + Duration::from_secs(605), third), Inbound::Consumed);
     assert_eq!(router.hosts().iter().map(|host| host.ipv4).collect::<Vec<_>>(), [OTHER, third]);
 }
 
