@@ -7,13 +7,14 @@ use sixgate_time::Instant;
 use sixgate_wire::Packet;
 
 use super::view::view_refused;
-use super::{HostView, Router};
+use super::{HostView, Router, offers};
 use crate::neighbour;
 use crate::verdict::Refused;
 
 impl Router {
     /// What [`Router::decapsulate`] would say to a packet that is not neighbour discovery: the same checks in the same order,
-    /// without what a packet leaves behind. A test holds the two against each other.
+    /// without what a packet leaves behind, and without what holds for a moment only: limits of rate, a full table. A test holds the two
+    /// against each other.
     ///
     /// # Errors
     /// Why it would drop it.
@@ -34,10 +35,8 @@ impl Router {
             return Ok(());
         }
         let Some(host) = self.hosts.served.get(outer_src) else {
-            let rule = self.allowed.rule(outer_src)?;
-            let offer = self.offers.of(&self.config, rule);
-            let fits = offer.prefixes.iter().any(|p| p.prefix.contains(ip.src()));
-            return if fits { Ok(()) } else { Err(ISATAP_PREFIX_NOT_OF_HOST) };
+            let offer = self.offers.of(&self.config, self.admissible(outer_src)?);
+            return if offers::has(offer, ip.src()) { Ok(()) } else { Err(ISATAP_PREFIX_NOT_OF_HOST) };
         };
         if host.rule.is_none() {
             return Err(self.allowed.rule(outer_src).err().unwrap_or(ISATAP_HOST_NOT_ALLOWED));
@@ -68,7 +67,13 @@ impl Router {
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+
+    use sixgate_wire::lease::Lease;
+
     use super::super::tests::*;
+    use super::*;
+    use crate::retire::{Retire, Stage};
     use crate::verdict::Inbound;
 
     #[test]
@@ -111,5 +116,40 @@ mod tests {
         assert_eq!(asked.poll_event(), None);
         assert_eq!(asked.host(HOST).as_ref(), asked.hosts().first());
         assert_eq!(asked.host(STRANGER), None);
+    }
+
+    #[test]
+    fn a_question_is_answered_as_a_packet_would_be_in_a_retirement_and_by_the_offer_of_the_rule() {
+        let third = Ipv4Addr::new(10, 6, 8, 22);
+        for stage in [Stage::Serve, Stage::Quiet, Stage::Withdraw] {
+            for offers in [vec![], vec![Lease::default()]] {
+                let known = || {
+                    let mut router = router();
+                    solicit(&mut router, T0, HOST);
+                    let mut config = config();
+                    config.retire = Retire { stage, in_use: vec![OTHER] };
+                    config.allow[0].offer = (!offers.is_empty()).then_some(0);
+                    config.offers.clone_from(&offers);
+                    router.reconfigure(T0, config);
+                    router
+                };
+                for host in [HOST, OTHER, third, STRANGER] {
+                    for (src, dst) in [
+                        (global(host), six(CLIENT)),
+                        (fe80(host), six(CLIENT)),
+                        (fe80(host), fe80(ROUTER)),
+                        (global(host), fe80(ROUTER)),
+                    ] {
+                        let packet = data(src, dst);
+                        let expected = match known().decapsulate(T0, host, ROUTER, &packet) {
+                            Inbound::Forward | Inbound::Consumed => Ok(()),
+                            Inbound::Drop(reason) => Err(reason),
+                        };
+                        let told = known().would_decapsulate(host, ROUTER, &packet);
+                        assert_eq!(told, expected, "{stage:?} {packet:?}");
+                    }
+                }
+            }
+        }
     }
 }
