@@ -66,7 +66,7 @@ async fn serve(
     let mut list = List { config, routers, work, lookups: JoinSet::new(), to, shown };
     list.look_up();
     loop {
-        // Ready: the device is up, and a router has been asked or nobody knows one.
+        // Ready: the device is up, and a router has been asked or there is nothing that could be sent.
         let ready = tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
@@ -75,7 +75,7 @@ async fn serve(
                 false
             }
             said = from_worker.recv() => match said {
-                Some(ToControl::Solicited) => true,
+                Some(ToControl::Solicited | ToControl::Waiting) => true,
                 Some(ToControl::Moved) => {
                     list.look_up();
                     false
@@ -90,7 +90,7 @@ async fn serve(
             answer = answers.recv() => match answer {
                 Some((name, answer)) => {
                     list.learn(&name, answer);
-                    list.routers.list().is_empty()
+                    list.routers.nobody_is_known()
                 }
                 None => false,
             },

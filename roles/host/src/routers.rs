@@ -132,6 +132,11 @@ impl Routers {
         list
     }
 
+    /// True when there is no address, and every name has been looked up: nothing can be sent.
+    pub(crate) fn nobody_is_known(&self) -> bool {
+        self.list().is_empty() && self.names.values().all(|name| name.standing != Standing::NotAsked)
+    }
+
     /// Takes what a look-up said at `now`; true when the list may be another one.
     pub(crate) fn learn(&mut self, now: Timestamp, name: &str, answer: Answer) -> bool {
         // A look-up that was under way when the file changed.

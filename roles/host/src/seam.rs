@@ -25,6 +25,8 @@ pub(crate) enum ToWorker {
 pub(crate) enum ToControl {
     /// The first solicitation is on the wire.
     Solicited,
+    /// Routers are known, and there is no IPv4 address to ask them from.
+    Waiting,
     /// The machine woke up, its interface came back, or has another address: names may mean something else here.
     Moved,
     /// The host begins anew with this IPv4 address.

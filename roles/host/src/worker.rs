@@ -214,7 +214,10 @@ impl Worker {
                 // Before the first router has an address nothing is known to be missing.
                 tracing::warn!("no IPv4 address towards the routers yet; waiting for one");
             }
-            self.waits |= !parts.routers.is_empty();
+            if !self.waits && !parts.routers.is_empty() {
+                self.waits = true;
+                self.tell(ToControl::Waiting);
+            }
             return Ok(());
         };
         if let Some(link) = &mut self.link

@@ -519,3 +519,18 @@ fn where_systemd_runs_the_service_follows_the_file() {
     assert_eq!(told.lines().collect::<Vec<_>>(), expected);
     assert_eq!(log.matches(" ready").count(), 1, "{log}");
 }
+
+#[test]
+fn a_host_without_an_ipv4_address_is_ready_and_says_so() {
+    let mut row = sites("n");
+    let _ra = router(&mut row, "ra", "fd00");
+    row.ip("host", "address flush dev l0");
+    let host = host(&mut row, "\"10.6.8.1\"");
+    let status = host.ask(&["status"]);
+    assert_eq!(status["isatap"][0]["state"], "waiting", "{status}");
+    assert_eq!(status["isatap"][0]["reason"], "isatap-no-ipv4", "{status}");
+    row.ip("host", "address add 10.6.8.20/24 dev l0");
+    reaches(&row, ONE);
+    assert_eq!(host.ask(&["status"])["isatap"][0]["state"], "up");
+    assert!(host.stop());
+}

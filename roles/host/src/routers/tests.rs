@@ -97,3 +97,19 @@ fn a_cache_without_times_is_read() {
     fs::write(directory.0.join(cache::FILE), text).unwrap();
     assert_eq!(Routers::load(&specs(), &directory.0).0.list(), [A, B]);
 }
+
+#[test]
+fn nobody_is_known_only_after_every_name_was_looked_up() {
+    let directory = Directory::new("nobody");
+    let names: Vec<RouterSpec> = [NAME, "other.corp.example"].map(|t| RouterSpec::parse(t).unwrap()).to_vec();
+    let (mut routers, _) = Routers::load(&names, &directory.0);
+    assert!(!routers.nobody_is_known());
+    routers.learn(at(1), NAME, Answer::NoSuchName);
+    assert!(!routers.nobody_is_known(), "the other name may have an address");
+    routers.learn(at(2), "other.corp.example", failed());
+    assert!(routers.nobody_is_known());
+    routers.learn(at(3), NAME, Answer::Addresses(vec![A]));
+    assert!(!routers.nobody_is_known());
+    let (with_address, _) = Routers::load(&specs()[1..], &directory.0);
+    assert!(!with_address.nobody_is_known(), "an address can be asked");
+}
