@@ -216,3 +216,36 @@ fn an_isatap_router_alone_serves_who_is_named() {
     );
     assert!(router.stop());
 }
+
+#[test]
+fn a_router_alone_that_does_not_forward_towards_its_routes_says_where() {
+    let mut row = Row::new("f");
+    row.ip("middle", "addr add 10.6.8.1/24 dev m0");
+    row.ip("middle", "addr add fd00:1::1/64 dev m1 nodad");
+    let file = row.file(
+        "router",
+        "[isatap]\ninterface = \"m0\"\nprefix = \"fd00:2::/64\"\nroutes = [{ prefix = \"fd00:1::/64\" }]\n\
+         [[isatap.allow]]\nhosts = [\"10.6.8.20\"]\ngroup = \"helpdesk\"\n",
+    );
+    let router = row.daemon("middle", &["run"], &file);
+    let findings = |row: &Row| {
+        let socket = file.with_extension("sock");
+        let binary = sixgate_e2e::world::binary();
+        let said =
+            row.sh("middle", &format!("{} doctor --json --socket {}", binary.display(), socket.display()));
+        let document: serde_json::Value =
+            serde_json::from_str(&said.text).unwrap_or_else(|e| panic!("{e}: {}", said.text));
+        document["findings"].as_array().expect("a list").clone()
+    };
+    assert_eq!(findings(&row), Vec::<serde_json::Value>::new());
+    assert!(row.sh("middle", "sysctl -qw net.ipv6.conf.m1.forwarding=0").good);
+    assert_eq!(row.sh("middle", "sysctl -n net.ipv6.conf.all.forwarding").text.trim(), "1");
+    let found = findings(&row);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0]["code"], "SG-ISATAP-006");
+    assert!(found[0].to_string().contains("net.ipv6.conf.m1.forwarding"), "{found:#?}");
+    // An interface that no route leads to is nobody's business.
+    assert!(row.sh("middle", "sysctl -qw net.ipv6.conf.m1.forwarding=1 net.ipv6.conf.m0.forwarding=0").good);
+    assert_eq!(findings(&row), Vec::<serde_json::Value>::new());
+    assert!(router.stop());
+}

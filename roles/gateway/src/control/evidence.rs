@@ -1,11 +1,16 @@
 //! What `doctor` asks of a gateway.
 
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
+
 use sixgate_config::Gateway;
+use sixgate_config::isatap::Isatap;
 use sixgate_doctor::evidence::{
     AllowedNow, GatewayEvidence, Heard, IsatapPlan, Registration, Role, SeenHost, Setting,
 };
-use sixgate_io_host::sysctl;
+use sixgate_io_host::{HostError, Netlink, sysctl};
 use sixgate_isatap::{HostState, RouterConfig};
+use sixgate_wire::addr::Ipv6Prefix;
 use sixgate_wire::lease::Lease;
 
 use super::Control;
@@ -129,6 +134,9 @@ fn settings(config: &Gateway) -> Vec<Setting> {
                 &["1"],
                 "packets between the ISATAP link and the clients",
             );
+            for device in behind(isatap) {
+                need(forwarding("ipv6", &device), &["1"], "packets between the ISATAP hosts and `routes`");
+            }
         }
     }
     let devices = config.site.iter().map(|s| &s.device).chain(config.isatap.iter().map(|i| &i.device));
@@ -136,4 +144,54 @@ fn settings(config: &Gateway) -> Vec<Setting> {
         need(format!("net/ipv6/conf/{device}/disable_ipv6"), &["0"], "IPv6 on a device of ours");
     }
     all
+}
+
+/// The links that what hosts send into `routes` leaves by. What cannot be looked up is left out.
+fn behind(isatap: &Isatap) -> Vec<String> {
+    links_towards(isatap).unwrap_or_else(|error| {
+        tracing::debug!("the links behind the routes of [isatap]: {error}");
+        Vec::new()
+    })
+}
+
+fn links_towards(isatap: &Isatap) -> Result<Vec<String>, HostError> {
+    let mut netlink = Netlink::new()?;
+    let mut found = BTreeSet::new();
+    for route in &isatap.routes {
+        if let Some(path) = netlink.route_to(IpAddr::V6(somewhere_in(route.prefix)))?
+            && !path.local
+        {
+            found.insert(path.link);
+        }
+    }
+    let links = netlink.links()?.into_iter().filter(|link| found.contains(&link.index));
+    Ok(links.map(|link| link.name).filter(|name| *name != isatap.device).collect())
+}
+
+/// An address of the prefix that is hardly ours: the first ones are, as a router's own or as its anycast address.
+fn somewhere_in(prefix: Ipv6Prefix) -> Ipv6Addr {
+    let host = u128::MAX.checked_shr(u32::from(prefix.length())).unwrap_or(0);
+    let address = Ipv6Addr::from_bits(prefix.address().to_bits() | (host & !0xff) | (host & 0xfd));
+    // The last address of a prefix of all addresses is multicast, and no way of packets.
+    if address.is_multicast() { prefix.address() } else { address }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_stands_for_a_prefix_is_in_it_and_not_its_first() {
+        for (prefix, expected) in [
+            ("fd00:1::/64", "fd00:1::ffff:ffff:ffff:fffd"),
+            ("fd00::/8", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:fffd"),
+            ("fd00:1::7/128", "fd00:1::7"),
+            ("::/0", "::"),
+        ] {
+            let prefix: Ipv6Prefix = prefix.parse().unwrap();
+            let address = somewhere_in(prefix);
+            assert_eq!(address, expected.parse::<Ipv6Addr>().unwrap(), "{prefix}");
+            assert!(prefix.contains(address));
+        }
+    }
 }
