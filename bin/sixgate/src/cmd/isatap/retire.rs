@@ -22,7 +22,7 @@ use crate::exit::{Exit, Trouble};
 /// an option the plan is shown and nothing changes.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sixgate isatap retire --plan\n  sixgate isatap retire --phase 2 --yes\n  sixgate isatap retire --status\n  sixgate isatap retire --undo"
+    after_help = "Examples:\n  sixgate isatap retire --plan\n  sixgate isatap retire --phase 2\n  sixgate isatap retire --status\n  sixgate isatap retire --undo"
 )]
 pub(super) struct Retire {
     /// Who would lose what, phase by phase; changes nothing
@@ -46,7 +46,7 @@ pub(super) struct Retire {
     /// With --foreign: the interface to listen on; default: all
     #[arg(long, value_name = "NAME", requires = "foreign")]
     interface: Option<String>,
-    /// Do not ask; needed where there is no terminal
+    /// Do not ask. Where standard input is no terminal, and with --json, nobody is asked: it goes ahead and says what it did
     #[arg(long)]
     yes: bool,
     /// In phase 4: delete the records that are listed, by signed update (RFC 2136)
@@ -86,9 +86,8 @@ fn plan(args: &Retire, context: &Context) -> Result<Value, Trouble> {
 }
 
 fn begin(args: &Retire, phase: u8, context: &Context) -> Result<Exit, Trouble> {
-    if !args.yes {
+    if asks(args, context) {
         // What the person agrees to is what was shown, so it is looked at before the question.
-        asks_nobody(context)?;
         let before = match phase {
             4 => plan(args, context)?,
             _ => call(context, Method::Get, path::ISATAP_RETIRE, &Value::Null)?,
@@ -104,7 +103,7 @@ fn begin(args: &Retire, phase: u8, context: &Context) -> Result<Exit, Trouble> {
 }
 
 fn undo(args: &Retire, context: &Context) -> Result<Exit, Trouble> {
-    if !args.yes && !context.out.json && io::stdin().is_terminal() {
+    if asks(args, context) {
         context.out.text("Offers everything again as before, and puts back the records that were deleted.\n");
         if !agreed() {
             return Err(Trouble::failed("not-agreed", "nothing changed"));
@@ -146,12 +145,9 @@ fn document<T: serde::de::DeserializeOwned>(answer: Value) -> Result<T, Trouble>
     })
 }
 
-/// Where nobody can answer, nobody is asked.
-fn asks_nobody(context: &Context) -> Result<(), Trouble> {
-    if context.out.json || !io::stdin().is_terminal() {
-        return Err(Trouble::usage("there is no terminal to ask on: give --yes, or look at --plan first"));
-    }
-    Ok(())
+/// Where nobody can answer, nobody is asked: the phase is named, and it can be undone.
+fn asks(args: &Retire, context: &Context) -> bool {
+    !args.yes && !context.out.json && io::stdin().is_terminal()
 }
 
 fn agreed() -> bool {
