@@ -21,7 +21,7 @@ pub struct IsatapHost {
     pub ipv4: Ipv4Addr,
     /// Its ISATAP address; a host that is refused has none.
     pub address: Option<Ipv6Addr>,
-    /// The rule that allows it: its group, or the number of the rule.
+    /// The rule that allows it: its group, or `allowed` where the rule has none.
     pub rule: Option<String>,
     /// Where that rule stands: a line of the file, a command at runtime, a group of the directory.
     #[serde(default)]
