@@ -140,6 +140,7 @@ fn assumed(config: Option<&Path>, answers: bool) -> Option<Start> {
         state: PathBuf::new(),
         config,
         pid: 0,
+        began: None,
         at: Timestamp::now(),
         uptime: f64::MAX,
         capabilities: None,
