@@ -67,6 +67,11 @@ impl Trouble {
         Self { exit: Exit::of(status), code: code.to_owned(), line: line.into() }
     }
 
+    /// Whether it is that no daemon answers.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.exit == Exit::Unreachable
+    }
+
     /// Says it, as text to standard error or as the one document to standard output.
     pub(crate) fn report(&self, out: &Out) -> Exit {
         if out.json {

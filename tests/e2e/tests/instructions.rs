@@ -69,6 +69,23 @@ fn what_is_said_comes_from_the_running_gateway() {
 
     let gone = router_file_alone(&config);
     assert!(gone.contains("Left out: hosts"), "{gone}");
+    let without_a_word = in_its_place(&config);
+    assert!(without_a_word.contains("Left out: hosts"), "{without_a_word}");
+    assert!(without_a_word.contains("/etc/sixgate/sixgate.toml"), "{without_a_word}");
+}
+
+/// No gateway runs and none is named: the file lies where packages put it, seen by this command alone.
+fn in_its_place(config: &Path) -> String {
+    let script = "mount -t tmpfs none /etc && mount -t tmpfs none /run && mkdir /etc/sixgate
+        \"$2\" isatap instructions --for windows; test $? = 3 || exit 9
+        cp \"$1\" /etc/sixgate/sixgate.toml && exec \"$2\" isatap instructions --for windows";
+    let done = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .args([config, &binary()])
+        .output()
+        .expect("unshare runs");
+    assert!(done.status.success(), "{}", text(&done));
+    text(&done)
 }
 
 /// The gateway does not run: its file says all but the interface's address.

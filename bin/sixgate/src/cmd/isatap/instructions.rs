@@ -20,7 +20,8 @@ use crate::exit::{Exit, Trouble};
 /// How machines become ISATAP hosts: files, commands and the check that follows, the recommended way first
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
-What the options leave open comes from the gateway on this machine, or from its file.
+What the options leave open comes from the gateway on this machine, or from its file:
+--config FILE, or /etc/sixgate/sixgate.toml where no gateway runs.
 
 Examples:
   sixgate isatap instructions --for windows

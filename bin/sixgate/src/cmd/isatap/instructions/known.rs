@@ -1,5 +1,7 @@
 //! Where the values come from: options first, then the gateway's file or the gateway itself.
 
+use std::path::Path;
+
 use serde_json::Value;
 use sixgate_api::{Document, IsatapRouter, Native, path};
 use sixgate_config::isatap::{Allow, AllowedHost, Isatap};
@@ -11,12 +13,18 @@ use crate::cli::Context;
 use crate::cmd::call;
 use crate::exit::{Exit, Trouble};
 use crate::file;
+use crate::print::complain;
+
+/// The file of the gateway, where packages put it.
+const DEFAULT_FILE: &str = "/etc/sixgate/sixgate.toml";
 
 /// Everything that is known; `Err` is how the command ends after the faults of a file were told.
 pub(super) fn parameters(args: &Args, context: &Context) -> Result<Result<Parameters, Exit>, Trouble> {
-    let base = match (&args.router, &args.config) {
-        (Some(router), _) => Parameters::of(router.clone()),
-        (None, Some(path)) => {
+    if let Some(router) = &args.router {
+        return Ok(Ok(with_options(Parameters::of(router.clone()), args)));
+    }
+    let base = match known(args, context, path::ISATAP_ROUTER)? {
+        Known::File(path) => {
             let gateway = match file::checked(path, &context.out, sixgate_config::gateway)? {
                 Ok(gateway) => gateway,
                 Err(exit) => return Ok(Err(exit)),
@@ -27,8 +35,7 @@ pub(super) fn parameters(args: &Args, context: &Context) -> Result<Result<Parame
             };
             of_router(&of_file(&isatap), args)?
         }
-        (None, None) => {
-            let answer = call(context, Method::Get, path::ISATAP_ROUTER, &Value::Null)?;
+        Known::Answer(answer) => {
             let document: Document<IsatapRouter> = serde_json::from_value(answer).map_err(|e| {
                 Trouble::failed("answer", format!("the daemon's answer is not understood: {e}"))
             })?;
@@ -40,8 +47,11 @@ pub(super) fn parameters(args: &Args, context: &Context) -> Result<Result<Parame
 
 /// What static routes are made from; `Err` as above.
 pub(super) fn routes(args: &Args, context: &Context) -> Result<Result<Routes, Exit>, Trouble> {
-    let known = match &args.config {
-        Some(path) => {
+    if args.config.is_none() && args.via.is_some() && !args.routes.is_empty() {
+        return Ok(Ok(Routes { to: args.routes.clone(), via: args.via, advertised: false }));
+    }
+    let known = match known(args, context, path::NATIVE)? {
+        Known::File(path) => {
             let gateway = match file::checked(path, &context.out, sixgate_config::gateway)? {
                 Ok(gateway) => gateway,
                 Err(exit) => return Ok(Err(exit)),
@@ -51,11 +61,7 @@ pub(super) fn routes(args: &Args, context: &Context) -> Result<Result<Routes, Ex
             // Which address the gateway has there is not in the file.
             Routes { to, via: None, advertised }
         }
-        None if args.via.is_some() && !args.routes.is_empty() => {
-            Routes { to: Vec::new(), via: None, advertised: false }
-        }
-        None => {
-            let answer = call(context, Method::Get, path::NATIVE, &Value::Null)?;
+        Known::Answer(answer) => {
             let document: Document<Native> = serde_json::from_value(answer).map_err(|e| {
                 Trouble::failed("answer", format!("the daemon's answer is not understood: {e}"))
             })?;
@@ -69,6 +75,27 @@ pub(super) fn routes(args: &Args, context: &Context) -> Result<Result<Routes, Ex
     };
     let to = if args.routes.is_empty() { known.to } else { args.routes.clone() };
     Ok(Ok(Routes { to, via: args.via.or(known.via), advertised: known.advertised }))
+}
+
+/// Where the values are found.
+enum Known<'a> {
+    File(&'a Path),
+    Answer(Value),
+}
+
+/// The file that is named; else the gateway; else, where none runs and no other was named, the file that it would read.
+fn known<'a>(args: &'a Args, context: &Context, path: &str) -> Result<Known<'a>, Trouble> {
+    if let Some(path) = &args.config {
+        return Ok(Known::File(path));
+    }
+    let default = Path::new(DEFAULT_FILE);
+    match call(context, Method::Get, path, &Value::Null) {
+        Err(e) if e.is_unreachable() && !context.socket_given && default.is_file() => {
+            complain(&format!("sixgate: no gateway answers; what follows is from {DEFAULT_FILE}"));
+            Ok(Known::File(default))
+        }
+        answer => answer.map(Known::Answer),
+    }
 }
 
 /// What the file says; the address of an interface is not in it.
