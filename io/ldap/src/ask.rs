@@ -9,15 +9,18 @@ use ldap3::{Ldap, Scope, SearchEntry};
 
 use crate::Error;
 use crate::entry::Entry;
+use crate::error::refused;
 
 /// Entries in one page of an answer: servers refuse or cut short what is larger than theirs, commonly 500 or 1000.
 const PAGE: i32 = 500;
 /// noSuchObject and invalidDNSyntax (RFC 4511, appendix A.1): such an entry is not there.
 const NOT_THERE: [u32; 2] = [32, 34];
+/// referral and insufficientAccessRights (RFC 4511, appendix A.1): another server has the entry, or we may not see it.
+const WITHHELD: [u32; 2] = [10, 50];
 
 /// A directory that answers.
 pub(crate) trait Ask {
-    /// One entry; `None` when there is none of that name.
+    /// One entry; `None` when there is none of that name, [`Error::Withheld`] when this server does not give it.
     fn read(
         &mut self,
         dn: &str,
@@ -59,6 +62,9 @@ impl Ask for Connection {
         let answer = Self::within(self.timeout, asked).await?;
         if NOT_THERE.contains(&answer.1.rc) {
             return Ok(None);
+        }
+        if WITHHELD.contains(&answer.1.rc) {
+            return Err(Error::Withheld(refused(&answer.1)));
         }
         let (entries, _) = answer.success()?;
         Ok(entries.into_iter().find(|e| !e.is_ref() && !e.is_intermediate()).map(entry))

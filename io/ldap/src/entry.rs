@@ -21,7 +21,7 @@ const DISABLED: u32 = 2;
 pub struct Group {
     /// By name.
     pub machines: Vec<Machine>,
-    /// Members that are no machines: people, contacts, accounts that are switched off.
+    /// Members that are no machines: people, contacts, accounts that are switched off, entries that the server does not give.
     pub others: usize,
 }
 

@@ -11,6 +11,8 @@ pub enum Error {
     NoServer(Vec<(String, String)>),
     /// The server answered with this about one question.
     Refused(String),
+    /// The server does not give this entry: another has it, or we may not see it.
+    Withheld(String),
     /// The server was silent, or the connection ended.
     Lost(String),
     /// The directory has no such group.
@@ -24,7 +26,7 @@ impl Error {
     pub(crate) fn is_of_server(&self) -> bool {
         match self {
             Self::Refused(_) | Self::Lost(_) | Self::NoServer(_) => true,
-            Self::File(_) | Self::NoSuchGroup | Self::TooLarge(_) => false,
+            Self::File(_) | Self::Withheld(_) | Self::NoSuchGroup | Self::TooLarge(_) => false,
         }
     }
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(what) | Self::Refused(what) | Self::Lost(what) => f.write_str(what),
+            Self::Withheld(what) => write!(f, "the group cannot be read: {what}"),
             Self::NoServer(each) => {
                 for (i, (server, what)) in each.iter().enumerate() {
                     write!(f, "{}{server}: {what}", if i == 0 { "" } else { "; " })?;
@@ -50,8 +53,13 @@ impl std::error::Error for Error {}
 impl From<ldap3::LdapError> for Error {
     fn from(error: ldap3::LdapError) -> Self {
         if let ldap3::LdapError::LdapResult { result } = &error {
-            return Self::Refused(format!("the server answers {} {}", result.rc, result.text.trim()));
+            return Self::Refused(refused(result));
         }
         Self::Lost(error.to_string())
     }
+}
+
+/// What the server said.
+pub(crate) fn refused(result: &ldap3::LdapResult) -> String {
+    format!("the server answers {} {}", result.rc, result.text.trim()).trim_end().to_owned()
 }

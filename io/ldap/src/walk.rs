@@ -24,7 +24,7 @@ pub(crate) async fn machines(
     let top = directory.read(group, &ATTRIBUTES).await?.ok_or(Error::NoSuchGroup)?;
     let mut seen = HashSet::from([normal(group)]);
     let mut groups = VecDeque::from([(top, 0)]);
-    let mut members = Vec::new();
+    let (mut members, mut withheld) = (Vec::new(), 0);
     while let Some((group, depth)) = groups.pop_front() {
         for dn in listed(directory, &group, limits.members).await? {
             if !seen.insert(normal(&dn)) {
@@ -33,8 +33,18 @@ pub(crate) async fn machines(
             if seen.len() > limits.members {
                 return Err(Error::TooLarge("most-members"));
             }
-            // A member that was deleted and is still listed is nobody.
-            let Some(entry) = directory.read(&dn, &ATTRIBUTES).await? else { continue };
+            let entry = match directory.read(&dn, &ATTRIBUTES).await {
+                Ok(Some(entry)) => entry,
+                // A member that was deleted and is still listed is nobody.
+                Ok(None) => continue,
+                // One that is of another directory, or none of our business, must not hold up the others.
+                Err(Error::Withheld(what)) => {
+                    tracing::debug!(dn, "directory: a member cannot be read: {what}");
+                    withheld += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             sort(entry, depth, limits, &mut groups, &mut members)?;
         }
         // Some directories keep membership with the member alone.
@@ -48,7 +58,9 @@ pub(crate) async fn machines(
             return Err(Error::TooLarge("most-members"));
         }
     }
-    Ok(group_of(&members, domain))
+    let mut group = group_of(&members, domain);
+    group.others += withheld;
+    Ok(group)
 }
 
 fn sort(

@@ -7,13 +7,15 @@ const LIMITS: Limits = Limits { members: 10_000, depth: 16 };
 /// A directory in memory, which gives at most so many members of a group at once.
 struct Memory {
     entries: HashMap<String, Entry>,
+    /// Those that it does not give.
+    withheld: Vec<String>,
     range: Option<usize>,
     questions: usize,
 }
 
 impl Memory {
     fn new() -> Self {
-        Self { entries: HashMap::new(), range: None, questions: 0 }
+        Self { entries: HashMap::new(), withheld: Vec::new(), range: None, questions: 0 }
     }
 
     fn with(mut self, dn: &str, pairs: &[(&str, &[&str])]) -> Self {
@@ -37,6 +39,9 @@ impl Memory {
 impl Ask for Memory {
     async fn read(&mut self, dn: &str, attributes: &[&str]) -> Result<Option<Entry>, Error> {
         self.questions += 1;
+        if self.withheld.contains(&normal(dn)) {
+            return Err(Error::Withheld("the server answers 50".to_owned()));
+        }
         let Some(mut entry) = self.entries.get(&normal(dn)).cloned() else { return Ok(None) };
         if let Some(most) = self.range
             && let Some(all) = entry.attributes.remove("member")
@@ -81,6 +86,23 @@ async fn groups_in_groups_and_loops_are_walked_once() {
     let found = machines(&mut directory, "cn=top,dc=x", "x", LIMITS).await.unwrap();
     assert_eq!(found.others, 1);
     assert_eq!(names(&mut directory, "cn=nowhere,dc=x", LIMITS).await, Err(Error::NoSuchGroup));
+}
+
+#[tokio::test]
+async fn a_member_that_is_withheld_is_no_machine_and_holds_nobody_up() {
+    let mut directory = Memory::new()
+        .group("cn=top,dc=x", &["cn=a,dc=x", "cn=foreign,dc=y", "cn=secret,dc=x", "cn=b,dc=x"])
+        .machine("a")
+        .machine("b")
+        .machine("secret");
+    directory.withheld = vec!["cn=foreign,dc=y".to_owned(), "cn=secret,dc=x".to_owned()];
+    let found = machines(&mut directory, "cn=top,dc=x", "x", LIMITS).await.unwrap();
+    assert_eq!(found.others, 2);
+    assert_eq!(names(&mut directory, "cn=top,dc=x", LIMITS).await.unwrap(), ["a.x", "b.x"]);
+    // The group itself: no answer about this one, and the others are asked for all the same.
+    directory.withheld.push("cn=top,dc=x".to_owned());
+    let error = names(&mut directory, "cn=top,dc=x", LIMITS).await.unwrap_err();
+    assert!(matches!(error, Error::Withheld(_)) && !error.is_of_server(), "{error}");
 }
 
 #[tokio::test]
