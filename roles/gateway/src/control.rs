@@ -93,7 +93,13 @@ pub(crate) fn known_before(config: &Gateway, store: &Store) -> Result<Sources, F
     if let Some(ldap) = &config.ldap {
         allowed::groups::directory(ldap).map_err(|e| Failure::new(format!("[ldap] {e}")))?;
     }
-    Ok(Sources::load(store))
+    Sources::load(store).map_err(|what| {
+        Failure::new(format!(
+            "{}: {what}; no start, since hosts that were denied might be served: put back a copy of the file from before, \
+             or start the version of sixgate that wrote it",
+            config.state.join(STORE).display()
+        ))
+    })
 }
 
 /// Runs until a signal ends it or the packet plane fails.

@@ -45,8 +45,11 @@ pub(crate) struct Sources {
 
 impl Sources {
     /// What earlier runs left.
-    pub(crate) fn load(store: &Store) -> Self {
-        Self { runtime: Runtime::load(store), names: Names::load(store), groups: Groups::load(store) }
+    ///
+    /// # Errors
+    /// One line: what commands said cannot be read.
+    pub(crate) fn load(store: &Store) -> Result<Self, String> {
+        Ok(Self { runtime: Runtime::load(store)?, names: Names::load(store), groups: Groups::load(store) })
     }
 }
 

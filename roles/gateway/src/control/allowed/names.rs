@@ -1,7 +1,7 @@
 //! Addresses of the names that are allowed or denied: asked again when their time to live ends; while DNS is down, the
 //! last good answer holds, also over a restart.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use sixgate_io_store::{Space, Store};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::wanted_names;
+use super::{Sources, wanted_names};
 use crate::control::{Control, Site};
 
 /// A time to live is taken as at least and at most this.
@@ -80,33 +80,53 @@ impl Names {
     }
 }
 
-/// When each name is to be asked for again, and which of them failed last time.
+/// What there is to say of an answer: each kind is worth one line when it follows another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Good,
+    /// No such name, or none of its addresses is IPv4.
+    Nothing,
+    Failed,
+}
+
+impl Kind {
+    fn of(answer: &Result<Resolved, ResolveError>) -> Self {
+        match answer {
+            Ok(resolved) if resolved.addresses.is_empty() => Self::Nothing,
+            Ok(_) => Self::Good,
+            Err(ResolveError::NoSuchName) => Self::Nothing,
+            Err(ResolveError::BadName(_) | ResolveError::Exchange(_) | ResolveError::Failed(_)) => {
+                Self::Failed
+            }
+        }
+    }
+}
+
+/// When each name is to be asked for again, and what kind of answer it had last time.
 #[derive(Default)]
 struct Schedule {
     next: BTreeMap<String, Instant>,
-    failing: BTreeSet<String>,
+    last: BTreeMap<String, Kind>,
 }
 
 impl Schedule {
     /// Those of `wanted`, which is sorted, that are due; the others are forgotten.
     fn due(&mut self, now: Instant, wanted: Vec<String>) -> Vec<String> {
         self.next.retain(|name, _| wanted.binary_search(name).is_ok());
-        self.failing.retain(|name| wanted.binary_search(name).is_ok());
+        self.last.retain(|name, _| wanted.binary_search(name).is_ok());
         let is_due = |name: &String| self.next.get(name).is_none_or(|at| *at <= now);
         wanted.into_iter().filter(is_due).take(TOGETHER).collect()
     }
 
     /// Plans the next question; true when the answer is of another kind than the last one.
     fn answered(&mut self, now: Instant, name: &str, answer: &Result<Resolved, ResolveError>) -> bool {
-        let (pause, is_new) = match answer {
-            Ok(resolved) => {
-                let ttl = Duration::from_secs(u64::from(resolved.ttl));
-                (ttl.clamp(SOONEST, LATEST), self.failing.remove(name))
-            }
-            Err(_) => (RETRY, self.failing.insert(name.to_owned())),
+        let pause = match answer {
+            Ok(resolved) => Duration::from_secs(u64::from(resolved.ttl)).clamp(SOONEST, LATEST),
+            Err(_) => RETRY,
         };
         self.next.insert(name.to_owned(), now + pause);
-        is_new
+        let kind = Kind::of(answer);
+        self.last.insert(name.to_owned(), kind) != Some(kind)
     }
 
     /// The servers are silent: whoever else is due waits as well.
@@ -201,15 +221,15 @@ struct Answer {
     is_new: bool,
 }
 
-/// Takes answers, or says once why there are none. That a name is gone is an answer: whoever has its address now is not the
-/// one who was allowed.
+/// Takes answers, or says once why there are none.
 fn take(control: &Control, answers: Vec<Answer>) {
     let at = Timestamp::now().as_second();
     let rows = control.learn(|site| {
         let mut rows = Vec::new();
-        for Answer { name, answer, is_new } in answers {
+        for answer in answers {
+            let name = answer.name.clone();
+            let Some(addresses) = understood(answer, &site.sources) else { continue };
             let known = &mut site.sources.names;
-            let Some(addresses) = understood(&name, answer, is_new, known) else { continue };
             if known.answered(&name, addresses, at)
                 && let Some(Ok(row)) = known.get(&name).map(serde_json::to_vec)
             {
@@ -222,35 +242,55 @@ fn take(control: &Control, answers: Vec<Answer>) {
 }
 
 /// The addresses that an answer gives; `None` where it changes nothing.
-fn understood(
-    name: &str,
-    answer: Result<Resolved, ResolveError>,
-    is_new: bool,
-    known: &Names,
-) -> Option<Vec<Ipv4Addr>> {
+///
+/// That a name is gone is an answer for who is allowed: whoever has its address now is not the one who was. Who is denied
+/// stays denied: else to take a machine's record away would be to serve it.
+fn understood(answer: Answer, sources: &Sources) -> Option<Vec<Ipv4Addr>> {
+    let Answer { name, answer, is_new } = answer;
+    let has_none = sources.names.addresses(&name).is_empty();
+    let is_denied = sources.runtime.denies_name(&name);
     let addresses = match answer {
         Ok(resolved) => resolved.addresses,
         Err(ResolveError::NoSuchName) => Vec::new(),
-        Err(error) => {
+        Err(error @ (ResolveError::BadName(_) | ResolveError::Exchange(_) | ResolveError::Failed(_))) => {
             if is_new {
-                let until = if known.addresses(name).is_empty() {
-                    "the host is not served yet"
-                } else {
-                    "its last addresses hold until it does"
+                let until = match (has_none, is_denied) {
+                    (true, true) => "no address is denied by it yet",
+                    (true, false) => "the host is not served yet",
+                    (false, _) => "its last addresses hold until it does",
                 };
-                tracing::warn!(host = name, "isatap.allow: the name does not resolve ({error}); {until}");
+                tracing::warn!(
+                    host = name,
+                    "{}: the name does not resolve ({error}); {until}",
+                    by(is_denied)
+                );
             }
             return None;
         }
     };
-    if addresses.is_empty() && is_new {
-        tracing::warn!(host = name, "isatap.allow: the name has no IPv4 address; the host is not served");
-    }
     let v4 = |address| match address {
         IpAddr::V4(v4) => Some(v4),
         IpAddr::V6(_) => None,
     };
-    Some(addresses.into_iter().filter_map(v4).collect())
+    let addresses: Vec<Ipv4Addr> = addresses.into_iter().filter_map(v4).collect();
+    if !addresses.is_empty() {
+        return Some(addresses);
+    }
+    let keeps = is_denied && !has_none;
+    if is_new {
+        let so = match (is_denied, has_none) {
+            (true, true) => "no address is denied by it",
+            (true, false) => "those that it had last stay denied; deny the host by its address too",
+            (false, _) => "the host is not served",
+        };
+        tracing::warn!(host = name, "{}: the name has no IPv4 address; {so}", by(is_denied));
+    }
+    (!keeps).then_some(addresses)
+}
+
+/// Whose word about a name it is.
+const fn by(is_denied: bool) -> &'static str {
+    if is_denied { "isatap deny" } else { "isatap.allow" }
 }
 
 /// Drops what is known of names that nobody asks for any more: an address that is allowed again is to be a fresh one.
@@ -278,7 +318,34 @@ mod tests {
     }
 
     fn good(ttl: u32) -> Result<Resolved, ResolveError> {
-        Ok(Resolved { addresses: vec![], ttl })
+        Ok(Resolved { addresses: vec![Ipv4Addr::new(10, 6, 8, 1).into()], ttl })
+    }
+
+    fn nothing() -> Result<Resolved, ResolveError> {
+        Ok(Resolved::default())
+    }
+
+    #[test]
+    fn a_name_that_is_gone_ends_what_it_allowed_and_not_what_it_denied() {
+        let v4 = Ipv4Addr::new(10, 6, 8, 1);
+        let mut sources = Sources::default();
+        let denied = sixgate_config::isatap::AllowedHost::parse("bad.corp.example").unwrap();
+        sources.runtime.deny(denied).unwrap();
+        let read = |sources: &Sources, name: &str, answer| {
+            understood(Answer { name: name.to_owned(), answer, is_new: true }, sources)
+        };
+        // Nothing to keep yet.
+        assert_eq!(read(&sources, "bad.corp.example", nothing()), Some(vec![]));
+        for name in ["bad.corp.example", "ws-1.corp.example"] {
+            sources.names.answered(name, vec![v4], 100);
+        }
+        for gone in [nothing, || Err(ResolveError::NoSuchName)] {
+            assert_eq!(read(&sources, "bad.corp.example", gone()), None);
+            assert_eq!(read(&sources, "ws-1.corp.example", gone()), Some(vec![]));
+        }
+        // One that moved is denied where it is now.
+        let moved = Ok(Resolved { addresses: vec![Ipv4Addr::new(10, 6, 8, 2).into()], ttl: 60 });
+        assert_eq!(read(&sources, "bad.corp.example", moved), Some(vec![Ipv4Addr::new(10, 6, 8, 2)]));
     }
 
     #[test]
@@ -315,6 +382,9 @@ mod tests {
         schedule.all_wait(now, &wanted);
         assert!(schedule.due(now + Duration::from_secs(9), wanted.clone()).is_empty());
         assert_eq!(schedule.due(now + RETRY, wanted), ["b"]);
+        // That there is nothing is worth one line, however it is said.
+        assert!(schedule.answered(now, "a", &nothing()));
+        assert!(!schedule.answered(now, "a", &Err(ResolveError::NoSuchName)));
     }
 
     #[test]

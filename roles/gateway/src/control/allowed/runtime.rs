@@ -33,12 +33,15 @@ struct Kept {
 pub(crate) struct Full;
 
 impl Runtime {
-    pub(crate) fn load(store: &Store) -> Self {
+    /// What earlier runs left, all of it: a row that is left out may be the one that denies a host.
+    ///
+    /// # Errors
+    /// One line: what cannot be read.
+    pub(crate) fn load(store: &Store) -> Result<Self, String> {
         let mut runtime = Self::default();
-        let rows = store.values(Space::IsatapRuntime).unwrap_or_else(|e| {
-            tracing::warn!("what `isatap allow` and `deny` said cannot be read: {e}");
-            Vec::new()
-        });
+        let rows = store
+            .values(Space::IsatapRuntime)
+            .map_err(|e| format!("what `isatap allow` and `isatap deny` said cannot be read: {e}"))?;
         for (key, value) in rows {
             let host = std::str::from_utf8(&key).ok().and_then(|text| AllowedHost::parse(text).ok());
             match (host, serde_json::from_slice::<Kept>(&value)) {
@@ -46,10 +49,15 @@ impl Runtime {
                     runtime.allowed.push(Added { host, group: kept.group })
                 }
                 (Some(host), Ok(_)) => runtime.denied.push(host),
-                _ => tracing::warn!("an entry of `isatap allow` or `deny` is not understood and is left out"),
+                (None, _) | (_, Err(_)) => {
+                    let key = String::from_utf8_lossy(&key);
+                    return Err(format!(
+                        "what `isatap allow` or `isatap deny` said of {key:?} is not understood"
+                    ));
+                }
             }
         }
-        runtime
+        Ok(runtime)
     }
 
     pub(crate) fn save(&self, store: &Store) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use sixgate_io_ldap::{Error, Group, Machine};
+use sixgate_io_store::Space;
 
 use super::runtime::Runtime;
 use super::*;
@@ -94,6 +95,7 @@ fn an_outage_leaves_everybody_and_an_answer_does_not() {
     assert!(sources.groups.answered(ADMINS, one(), "a", 100));
     sources.groups.unanswered(ADMINS, "no server answers");
     assert!(!sources.groups.answered(ADMINS, Err(Error::TooLarge("most-members")), "a", 200));
+    assert!(!sources.groups.answered(ADMINS, Err(Error::Withheld("50".to_owned())), "a", 200));
     let known = sources.groups.get(ADMINS).unwrap();
     assert_eq!((known.members.len(), known.at, known.trouble.is_some()), (1, Some(100), true));
     // The group is gone, and so is what it gave.
@@ -139,7 +141,15 @@ fn what_is_known_comes_back_from_disk() {
     runtime.allow(host("ws-1.corp.example"), Some("helpdesk".to_owned())).unwrap();
     runtime.deny(host("10.6.8.9")).unwrap();
     runtime.save(&store).unwrap();
-    assert_eq!(Runtime::load(&store), runtime);
+    assert_eq!(Runtime::load(&store).unwrap(), runtime);
+    // One that is not understood may be a denial: nothing is left out.
+    for (key, value) in [("10.6.8.7", "nonsense"), ("no host", r#"{"allow":false,"group":null}"#)] {
+        let rows = [(key.as_bytes(), Some(value.as_bytes()))];
+        store.change_values(Space::IsatapRuntime, rows).unwrap();
+        assert!(Runtime::load(&store).unwrap_err().contains(key));
+        assert!(Sources::load(&store).is_err());
+        store.change_values(Space::IsatapRuntime, [(key.as_bytes(), None)]).unwrap();
+    }
     drop(store);
     std::fs::remove_file(path).unwrap();
 }
