@@ -10,6 +10,7 @@ mod evidence;
 mod flows;
 mod hosts;
 mod ledger;
+mod limits;
 mod listen;
 mod metrics;
 pub(crate) mod nat64;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -16,18 +16,15 @@ use sixgate_io_link::clock;
 use sixgate_io_store::{Client, Error, NewToken, Store, TokenState};
 use sixgate_io_tls::{Authority, ServerNames, Token, fingerprint, server_config};
 use sixgate_reason::{self as reason, Reason};
-use sixgate_time::TokenBucket;
 use sixgate_wire::addr::Ipv6Prefix;
 use sixgate_wire::lease::Lease;
 
 use super::enrol::CERTIFICATE_LIFETIME;
+use super::limits::Limits;
 use super::policy::Mentioned;
 use super::{Net, Site};
 use crate::seam::ToNet;
 use crate::{Failure, lease};
-
-/// Enrolments a second, and at once.
-const ENROLMENTS: (u32, u32) = (5, 20);
 
 /// How often it is looked whether our own certificate ends soon.
 const LOOK_AGAIN: Duration = Duration::from_secs(6 * 3600);
@@ -46,7 +43,7 @@ pub(crate) struct Door {
     /// What every lease has in common.
     lease: Mutex<Lease>,
     mentioned: Mutex<Mentioned>,
-    enrolments: Mutex<TokenBucket>,
+    limits: Mutex<Limits>,
 }
 
 /// A client that may come in.
@@ -80,7 +77,7 @@ impl Door {
             clients: config.clients(),
             lease: Mutex::new(lease),
             mentioned: Mutex::new(site.mentioned.clone()),
-            enrolments: Mutex::new(TokenBucket::new(ENROLMENTS.0, ENROLMENTS.1)),
+            limits: Mutex::new(Limits::new()),
         }))
     }
 
@@ -170,14 +167,16 @@ impl Door {
         self.store.enrolled().unwrap_or(0)
     }
 
-    /// False when there are more enrolments than anybody makes in earnest.
-    pub(crate) fn may_enrol(&self) -> bool {
-        self.enrolments.lock().unwrap_or_else(PoisonError::into_inner).take(clock::now())
+    fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Uses up a token and signs the client's key.
     pub(crate) fn enrol(&self, request: &EnrolRequest, now: SystemTime) -> Result<Enrolled, Reason> {
         let token: Token = request.token.parse().map_err(|_| reason::TOKEN_UNKNOWN)?;
+        if !self.limits().may_enrol(clock::now()) {
+            return Err(reason::ENROL_LIMITED);
+        }
         let mut pem = String::new();
         let outcome = self.store.enrol(token.secret_digest(), seconds(now), |token| {
             let issued = self.authority.issue(&request.csr, &token.name, now, CERTIFICATE_LIFETIME)?;
@@ -198,6 +197,9 @@ impl Door {
     ) -> Result<Enrolled, Reason> {
         // Showing a renewed certificate is its first use, like a tunnel's.
         self.store.admit(name, shown).map_err(|e| broken(&e))??;
+        if !self.limits().may_renew(name, clock::now()) {
+            return Err(reason::ENROL_LIMITED);
+        }
         let issued = self.authority.issue(&request.csr, name, now, CERTIFICATE_LIFETIME)?;
         let fresh = fingerprint(&issued.certificate);
         let client = self.store.renew(name, shown, fresh).map_err(|e| broken(&e))??;
@@ -242,7 +244,9 @@ impl Door {
 
     /// Removes a client; its address may be given to another.
     pub(crate) fn forget(&self, name: &str) -> Result<bool, Error> {
-        Ok(self.store.remove_client(name)?.is_some())
+        let was_known = self.store.remove_client(name)?.is_some();
+        self.limits().forget(name);
+        Ok(was_known)
     }
 }
 

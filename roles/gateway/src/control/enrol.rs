@@ -64,9 +64,6 @@ async fn read_body(tls: &mut Negotiated, length: u64) -> Result<Vec<u8>, Reason>
 }
 
 fn enrol(door: &Door, body: &[u8]) -> Result<Enrolled, Reason> {
-    if !door.may_enrol() {
-        return Err(reason::ENROL_LIMITED);
-    }
     let request: EnrolRequest = serde_json::from_slice(body).map_err(|_| reason::ENROL_REQUEST_INVALID)?;
     door.enrol(&request, SystemTime::now())
 }
@@ -74,9 +71,6 @@ fn enrol(door: &Door, body: &[u8]) -> Result<Enrolled, Reason> {
 fn renew(door: &Door, tls: &Negotiated, body: &[u8]) -> Result<Enrolled, Reason> {
     let certificate = tls.peer_certificates().first().ok_or(reason::IPHTTPS_CERTIFICATE_MISSING)?;
     let name = client_name(certificate)?;
-    if !door.may_enrol() {
-        return Err(reason::ENROL_LIMITED);
-    }
     let request: RenewRequest = serde_json::from_slice(body).map_err(|_| reason::ENROL_REQUEST_INVALID)?;
     door.renew(&name, fingerprint(certificate), &request, SystemTime::now())
 }
