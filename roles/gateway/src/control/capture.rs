@@ -1,7 +1,7 @@
 //! `capture`: copies of packets from the packet plane, as lines for the command line.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,8 +16,8 @@ use sixgate_wire::addr::isatap::{self, Form};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, sleep_until};
 
-use super::Control;
 use super::ends::Side;
+use super::{Control, Site};
 use crate::net::{Captured, Fate, Meter, Place, Tap, Wanted, Way};
 use crate::seam::{Question, ToNet};
 
@@ -55,14 +55,7 @@ async fn wanted(control: &Control, request: &CaptureRequest) -> Result<Wanted, S
             let end = control.end(name, Side::Isatap).await?;
             let mut addresses = vec![IpAddr::V6(end.address)];
             if let (Some(v4), Ok(site)) = (end.ipv4, control.site.lock()) {
-                addresses.push(IpAddr::V4(v4));
-                for form in [Form::Private, Form::Global] {
-                    let prefix = site.config.isatap.as_ref().map(|i| i.prefix.address());
-                    addresses.extend(prefix.map(|p| IpAddr::V6(isatap::address(p, form, v4))));
-                    addresses.push(IpAddr::V6(isatap::link_local(form, v4)));
-                }
-                let prefixes = site.config.nat64.iter().flat_map(|n| &n.prefixes);
-                addresses.extend(prefixes.map(|p| IpAddr::V6(p.embed(v4))));
+                addresses.extend(addresses_of(v4, &site));
             }
             Some(addresses)
         }
@@ -73,6 +66,19 @@ async fn wanted(control: &Control, request: &CaptureRequest) -> Result<Wanted, S
         None => None,
     };
     Ok(Wanted { host, client })
+}
+
+/// Everything that a machine of the intranet may be called in a packet: it may have been served by another rule until now.
+fn addresses_of(v4: Ipv4Addr, site: &Site) -> Vec<IpAddr> {
+    let mut addresses = vec![IpAddr::V4(v4)];
+    for form in [Form::Private, Form::Global] {
+        let prefixes = site.link_prefixes();
+        addresses.extend(prefixes.iter().map(|p| IpAddr::V6(isatap::address(p.address(), form, v4))));
+        addresses.push(IpAddr::V6(isatap::link_local(form, v4)));
+    }
+    let prefixes = site.config.nat64.iter().flat_map(|n| &n.prefixes);
+    addresses.extend(prefixes.map(|p| IpAddr::V6(p.embed(v4))));
+    addresses
 }
 
 /// Writes one capture.
@@ -251,4 +257,34 @@ fn line(value: &CaptureLine) -> Option<Vec<u8>> {
     let mut line = serde_json::to_vec(value).ok()?;
     line.push(b'\n');
     Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::control::allowed::Sources;
+
+    #[test]
+    fn a_host_is_captured_in_every_prefix_of_the_link() {
+        let file = r#"schema = 1
+[isatap]
+interface = "int0"
+prefix = "fd00:2::/64"
+routes = [{ prefix = "fd00:1::/64" }]
+[[isatap.allow]]
+hosts = ["10.6.8.20"]
+prefix = "fd00:22::/64"
+"#;
+        let config = sixgate_config::gateway(Path::new("a.toml"), file).unwrap().value;
+        let own = Ipv4Addr::new(10, 6, 0, 1);
+        let site = Site::new(config, Some(own), vec![own], vec![], Sources::default());
+        let all = addresses_of(Ipv4Addr::new(10, 6, 8, 20), &site);
+        for address in
+            ["10.6.8.20", "fd00:2::5efe:a06:814", "fd00:22::5efe:a06:814", "fe80::200:5efe:a06:814"]
+        {
+            assert!(all.contains(&address.parse().unwrap()), "{address} is not in {all:?}");
+        }
+    }
 }

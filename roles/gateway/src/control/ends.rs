@@ -119,10 +119,7 @@ impl Control {
         let name = name.map(short).or(own_name.as_deref().map(short));
         let Ok(site) = self.site.lock() else { return Err("the gateway is ending".to_owned()) };
         let as_isatap = || {
-            let derived = || {
-                let prefix = site.config.isatap.as_ref()?.prefix;
-                Some(isatap::address(prefix.address(), Form::of(v4), v4))
-            };
+            let derived = || Some(isatap::address(site.link_prefix_of(v4)?.address(), Form::of(v4), v4));
             served.as_ref().and_then(|host| host.address).or_else(derived)
         };
         let as_nat64 = || Some(site.config.nat64.as_ref()?.prefixes.first()?.embed(v4));

@@ -1,5 +1,6 @@
 //! What the file and the machine say together: snapshot, router configuration and leases are derived here.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -168,6 +169,16 @@ impl Site {
         builder
     }
 
+    /// The prefix that a host of the ISATAP link has its address in: that of its rule, else that of all. The longest prefix
+    /// decides which rule that is, then the first, as in the router.
+    pub(crate) fn link_prefix_of(&self, v4: Ipv4Addr) -> Option<Ipv6Prefix> {
+        let config = self.config.isatap.as_ref()?;
+        let fitting = self.allowed.iter().filter(|host| host.prefix.contains(v4));
+        let offer = fitting.min_by_key(|host| Reverse(host.prefix.length())).and_then(|host| host.offer);
+        let own = offer.and_then(|at| allowed::offers(config).get(at).map(|offer| offer.prefix));
+        Some(own.unwrap_or(config.prefix))
+    }
+
     /// The prefixes that hosts of the ISATAP link have addresses in.
     pub(crate) fn link_prefixes(&self) -> Vec<Ipv6Prefix> {
         let Some(router) = self.router() else { return Vec::new() };
@@ -289,4 +300,34 @@ fn lease_of(offer: &Offer, config: &Isatap) -> Lease {
 /// The prefix that is one address.
 fn host(address: Ipv6Addr) -> Ipv6Prefix {
     Ipv6Prefix::containing(address, 128)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_host_has_its_address_in_the_prefix_of_its_rule() {
+        let file = r#"schema = 1
+[isatap]
+interface = "int0"
+prefix = "fd00:2::/64"
+routes = [{ prefix = "fd00:1::/64" }]
+[[isatap.allow]]
+hosts = ["10.6.8.0/24"]
+[[isatap.allow]]
+hosts = ["10.6.8.20", "10.6.9.0/24"]
+prefix = "fd00:22::/64"
+"#;
+        let config = sixgate_config::gateway(Path::new("a.toml"), file).unwrap().value;
+        let own = Ipv4Addr::new(10, 6, 0, 1);
+        let site = Site::new(config, Some(own), vec![own], vec![], Sources::default());
+        let of = |v4: [u8; 4]| site.link_prefix_of(v4.into()).unwrap().to_string();
+        assert_eq!(of([10, 6, 8, 7]), "fd00:2::/64");
+        assert_eq!(of([10, 6, 8, 20]), "fd00:22::/64");
+        assert_eq!(of([10, 6, 9, 9]), "fd00:22::/64");
+        assert_eq!(of([10, 7, 0, 1]), "fd00:2::/64");
+    }
 }
