@@ -70,8 +70,10 @@ pub(crate) struct Control {
     pub(crate) store: Arc<Store>,
     /// The ISATAP hosts of the last weeks; never held across an await.
     pub(crate) ledger: Mutex<Ledger>,
-    /// What is kept of a retirement; never held across an await.
-    pub(crate) retirement: Mutex<retire::Kept>,
+    /// What is kept of a retirement.
+    pub(crate) retirement: retire::Keeper,
+    /// Held for a whole step of `isatap retire`.
+    pub(crate) retiring: tokio::sync::Mutex<()>,
     /// What DNS says of the addresses of hosts.
     pub(crate) host_names: HostNames,
     /// Rung when there are names to look up.
@@ -164,7 +166,8 @@ async fn serve(
         names,
         store,
         ledger: Mutex::default(),
-        retirement: Mutex::default(),
+        retirement: retire::Keeper::default(),
+        retiring: tokio::sync::Mutex::default(),
         host_names: HostNames::default(),
         names_wanted: Notify::new(),
         groups_wanted: Notify::new(),

@@ -19,7 +19,8 @@ use super::Control;
 use super::api::document;
 use crate::seam::{Question, RetirementView};
 
-pub(crate) use state::Kept;
+pub(crate) use state::Keeper;
+use state::Kept;
 
 /// Between two looks at who is still heard, while something is retired.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(60);
@@ -56,6 +57,8 @@ impl Control {
             Ok(place) => place,
             Err(refusal) => return refusal,
         };
+        // One step at a time: what a step decides is to hold until it is done.
+        let _step = self.retiring.lock().await;
         match request.phase.map(Phase::from_number) {
             None => self.undo(&place).await,
             Some(None) => Response::failure(400, "no-such-phase", "phases are numbered 1 to 5"),
@@ -67,7 +70,7 @@ impl Control {
         let now = second();
         let (known, _) = self.hosts_in_use().await;
         let evidence: Vec<_> = known.iter().map(|host| host.evidence).collect();
-        let mut kept = self.kept();
+        let kept = self.kept();
         let next = Retirement::enter(kept.retirement.as_ref(), phase, now, &evidence);
         let next = match next {
             Ok(next) => next,
@@ -86,8 +89,7 @@ impl Control {
                 );
             }
         };
-        kept.retirement = Some(next.clone());
-        if let Err(refusal) = self.keep(&kept) {
+        if let Err(refusal) = self.keep(|kept| kept.retirement = Some(next.clone())) {
             return refusal;
         }
         tracing::info!(phase = phase.name(), "ISATAP is being retired");
@@ -96,7 +98,7 @@ impl Control {
         if phase == Phase::Clean {
             let mut now = self.retirement_now().await;
             self.look_into_dns(place, &mut now).await;
-            if dns_update && let Err(refusal) = self.delete_records(place, &mut now, &mut kept).await {
+            if dns_update && let Err(refusal) = self.delete_records(place, &mut now).await {
                 return refusal;
             }
             records = Some((now.records, now.router_names, now.remarks));
@@ -110,8 +112,8 @@ impl Control {
     }
 
     async fn undo(&self, place: &crate::names::stale::Place) -> Response {
-        let mut kept = self.kept();
-        if kept.retirement.is_none() {
+        // Records that could not be put back are left to be undone, though no phase is.
+        if !self.kept().can_be_undone() {
             return Response::failure(
                 409,
                 "nothing-retired",
@@ -120,15 +122,14 @@ impl Control {
         }
         // Hosts first: what is in the DNS is of use to nobody before.
         self.tell(Retire::default());
-        kept.retirement = None;
-        if let Err(refusal) = self.keep(&kept) {
+        if let Err(refusal) = self.keep(|kept| kept.retirement = None) {
             return refusal;
         }
         tracing::info!("ISATAP is no longer being retired");
-        let (restored, remarks) = self.restore_records(place, &mut kept).await;
-        if let Err(refusal) = self.keep(&kept) {
-            return refusal;
-        }
+        let (restored, remarks) = match self.restore_records(place).await {
+            Ok(outcome) => outcome,
+            Err(refusal) => return refusal,
+        };
         let mut done = self.outcome().await;
         (done.restored, done.retirement.remarks) = (restored, remarks);
         document(done)
@@ -159,30 +160,22 @@ impl Control {
 
     /// Takes up a retirement where an earlier run left it; before hosts are greeted.
     pub(crate) fn restore_retirement(&self) {
-        match Kept::read(&self.store) {
-            Ok(kept) => {
-                if let Some(retirement) = &kept.retirement {
-                    tracing::info!(phase = retirement.phase.name(), "ISATAP is being retired");
-                    self.tell(retirement.retire());
-                }
-                if let Ok(mut mine) = self.retirement.lock() {
-                    *mine = kept;
-                }
+        match self.retirement.restore(&self.store) {
+            Ok(Kept { retirement: Some(retirement), .. }) => {
+                tracing::info!(phase = retirement.phase.name(), "ISATAP is being retired");
+                self.tell(retirement.retire());
             }
+            Ok(Kept { retirement: None, .. }) => {}
             Err(e) => tracing::warn!("whether ISATAP is being retired cannot be read: {e}"),
         }
     }
 
     fn kept(&self) -> Kept {
-        self.retirement.lock().map(|kept| kept.clone()).unwrap_or_default()
+        self.retirement.now()
     }
 
-    fn keep(&self, kept: &Kept) -> Result<(), Response> {
-        kept.write(&self.store).map_err(|e| self.not_kept(&e.to_string()))?;
-        if let Ok(mut mine) = self.retirement.lock() {
-            mine.clone_from(kept);
-        }
-        Ok(())
+    fn keep<T>(&self, change: impl FnOnce(&mut Kept) -> T) -> Result<T, Response> {
+        self.retirement.change(&self.store, change).map_err(|e| self.not_kept(&e.to_string()))
     }
 
     fn not_kept(&self, why: &str) -> Response {
@@ -205,20 +198,13 @@ impl Control {
 pub(crate) async fn look(control: Arc<Control>) {
     loop {
         tokio::time::sleep(LOOK).await;
-        let mut kept = control.kept();
-        if kept.retirement.is_none() {
+        if control.kept().retirement.is_none() {
             continue;
         }
         let (known, last_heard) = control.hosts_in_use().await;
-        if kept.note(last_heard, known.iter().map(|host| &host.evidence))
-            && let Err(e) = kept.write(&control.store)
-        {
+        let heard = known.iter().map(|host| &host.evidence);
+        if let Err(e) = control.retirement.note(&control.store, last_heard, heard) {
             tracing::warn!("the retirement cannot be kept on disk: {e}");
-        }
-        if let Ok(mut mine) = control.retirement.lock()
-            && mine.retirement == kept.retirement
-        {
-            *mine = kept;
         }
     }
 }

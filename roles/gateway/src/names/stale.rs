@@ -11,7 +11,7 @@ use domain::base::Name;
 use sixgate_io_dns::inventory::{AaaaRecord, aaaa_of, transfer, zone_of};
 use sixgate_io_dns::resolve::{Family, ResolveError, resolve_family};
 use sixgate_io_dns::reverse::name_of;
-use sixgate_io_dns::update::{Data, TsigKey, Update, Updater};
+use sixgate_io_dns::update::{Data, TsigKey, Update, UpdateError, Updater};
 use sixgate_wire::addr::Ipv6Prefix;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -149,16 +149,16 @@ impl Place {
     /// Deletes a record, this one alone (RFC 2136, section 2.5.4).
     ///
     /// # Errors
-    /// One line.
-    pub(crate) async fn delete(&self, record: &AaaaRecord, zone: &str) -> Result<(), String> {
+    /// See [`NotChanged`].
+    pub(crate) async fn delete(&self, record: &AaaaRecord, zone: &str) -> Result<(), NotChanged> {
         self.change(record, zone, |update, name, data| update.delete(name, data)).await
     }
 
     /// Puts back what was deleted.
     ///
     /// # Errors
-    /// One line.
-    pub(crate) async fn restore(&self, record: &AaaaRecord, zone: &str) -> Result<(), String> {
+    /// See [`NotChanged`].
+    pub(crate) async fn restore(&self, record: &AaaaRecord, zone: &str) -> Result<(), NotChanged> {
         self.change(record, zone, |update, name, data| update.add(name, record.ttl, data)).await
     }
 
@@ -167,14 +167,29 @@ impl Place {
         record: &AaaaRecord,
         zone: &str,
         change: impl Fn(Update, &Name<Vec<u8>>, Data) -> Update,
-    ) -> Result<(), String> {
-        let server = self.primary().ok_or("no server takes updates: give --dns-server")?;
-        let parse = |text: &str| Name::vec_from_str(text).map_err(|_| format!("{text:?} is no domain name"));
+    ) -> Result<(), NotChanged> {
+        let unasked = |why: String| NotChanged { why, is_certain: true };
+        let server =
+            self.primary().ok_or_else(|| unasked("no server takes updates: give --dns-server".to_owned()))?;
+        let parse =
+            |text: &str| Name::vec_from_str(text).map_err(|_| unasked(format!("{text:?} is no domain name")));
         let (zone, name) = (parse(zone)?, parse(&record.name)?);
         let update = change(Update::of(zone), &name, Data::aaaa(record.address));
         let updater = Updater::new(vec![server], self.key.clone());
-        updater.send(&update).await.map_err(|error| error.to_string())
+        updater.send(&update).await.map_err(|error| NotChanged {
+            is_certain: matches!(error, UpdateError::Refused(_) | UpdateError::Prerequisite(_)),
+            why: error.to_string(),
+        })
     }
+}
+
+/// A change that did not happen, or of which nobody knows.
+#[derive(Debug)]
+pub(crate) struct NotChanged {
+    /// One line.
+    pub(crate) why: String,
+    /// The server itself said no, or was not asked; else it may have made the change and its answer was lost.
+    pub(crate) is_certain: bool,
 }
 
 /// Does the same with each, a few at a time; in no order.
@@ -195,4 +210,44 @@ where
         });
     }
     tasks.join_all().await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What a deletion comes to at a server that reads it, and then answers with this code or hangs up.
+    async fn deletion(rcode: Option<u8>) -> Result<(), NotChanged> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut message = vec![0; usize::from(stream.read_u16().await.unwrap())];
+                stream.read_exact(&mut message).await.unwrap();
+                let Some(rcode) = rcode else { continue };
+                // The question comes back as the answer (RFC 2136, section 3.8).
+                message[2] |= 0x80;
+                message[3] = rcode;
+                stream.write_u16(u16::try_from(message.len()).unwrap()).await.unwrap();
+                stream.write_all(&message).await.unwrap();
+            }
+        });
+        let place = Place { servers: vec![server], primary: None, key: None };
+        let address = "fd6a:7e00:cafe:2::5efe:a06:814".parse().unwrap();
+        let record = AaaaRecord { name: "helpdesk-01.corp.example".to_owned(), address, ttl: 60 };
+        place.delete(&record, "corp.example").await
+    }
+
+    #[tokio::test]
+    async fn only_a_server_that_says_no_is_certain_not_to_have_deleted() {
+        assert!(deletion(Some(0)).await.is_ok());
+        assert!(deletion(Some(5)).await.unwrap_err().is_certain);
+        assert!(!deletion(None).await.unwrap_err().is_certain);
+        let nowhere = Place { servers: vec![], primary: None, key: None };
+        let record = AaaaRecord { name: "a.x".to_owned(), address: Ipv6Addr::LOCALHOST, ttl: 60 };
+        assert!(nowhere.delete(&record, "x").await.unwrap_err().is_certain);
+    }
 }

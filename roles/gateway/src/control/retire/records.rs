@@ -13,7 +13,7 @@ use sixgate_io_dns::update::TsigKey;
 use sixgate_wire::addr::isatap::{self, Form};
 
 use super::super::Control;
-use super::state::{Deleted, Kept};
+use super::state::Deleted;
 use crate::names::stale::{Place, Wanted};
 
 /// The name by which hosts find a router without being told (RFC 5214, section 8.3.2).
@@ -95,7 +95,6 @@ impl Control {
         &self,
         place: &Place,
         now: &mut api::Retirement,
-        kept: &mut Kept,
     ) -> Result<(), Response> {
         for record in now.records.iter_mut().flatten() {
             let Some(zone) = record.zone.clone() else {
@@ -109,16 +108,15 @@ impl Control {
                 ttl: record.ttl,
                 zone: zone.clone(),
             };
-            if !kept.deleted.contains(&deleted) {
-                kept.deleted.push(deleted.clone());
-                self.keep(kept)?;
-            }
+            let is_new = self.keep(|kept| kept.deletes(&deleted))?;
             match place.delete(&of(&deleted), &zone).await {
                 Ok(()) => record.deleted = true,
-                Err(why) => {
-                    record.failure = Some(why);
-                    kept.deleted.retain(|other| *other != deleted);
-                    self.keep(kept)?;
+                Err(not) => {
+                    record.failure = Some(not.why);
+                    // Where an answer was lost, then or an earlier time, the record may be gone.
+                    if not.is_certain && is_new {
+                        self.keep(|kept| kept.stands(&deleted))?;
+                    }
                 }
             }
         }
@@ -126,20 +124,21 @@ impl Control {
     }
 
     /// Puts back what was deleted: how many, and why not the others.
-    pub(super) async fn restore_records(&self, place: &Place, kept: &mut Kept) -> (u64, Vec<String>) {
-        let (mut restored, mut remarks, mut left) = (0, Vec::new(), Vec::new());
-        for deleted in std::mem::take(&mut kept.deleted) {
+    pub(super) async fn restore_records(&self, place: &Place) -> Result<(u64, Vec<String>), Response> {
+        let (mut restored, mut remarks) = (0, Vec::new());
+        for deleted in self.kept().deleted {
             match place.restore(&of(&deleted), &deleted.zone).await {
-                Ok(()) => restored += 1,
-                Err(why) => {
-                    remarks
-                        .push(format!("{} AAAA {} was not put back: {why}", deleted.name, deleted.address));
-                    left.push(deleted);
+                Ok(()) => {
+                    restored += 1;
+                    self.keep(|kept| kept.stands(&deleted))?;
                 }
+                Err(not) => remarks.push(format!(
+                    "{} AAAA {} was not put back: {}; `sixgate isatap retire --undo` tries again",
+                    deleted.name, deleted.address, not.why
+                )),
             }
         }
-        kept.deleted = left;
-        (restored, remarks)
+        Ok((restored, remarks))
     }
 
     /// What to look for; names by which a router is found unasked, and the addresses of this one.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sixgate_io_store::{Error, Space, Store};
@@ -24,6 +25,49 @@ pub(crate) struct Kept {
     /// Last solicitations, also of hosts that the router refuses and forgets.
     pub(crate) heard: BTreeMap<Ipv4Addr, u64>,
     written: u64,
+}
+
+/// What is kept, in memory and on disk. Whoever changes it changes what stands there at that moment, and not a copy from
+/// before it waited for something.
+#[derive(Default)]
+pub(crate) struct Keeper(Mutex<Kept>);
+
+impl Keeper {
+    pub(crate) fn now(&self) -> Kept {
+        self.lock().clone()
+    }
+
+    /// Takes up what an earlier run left.
+    pub(crate) fn restore(&self, store: &Store) -> Result<Kept, Error> {
+        let kept = Kept::read(store)?;
+        self.lock().clone_from(&kept);
+        Ok(kept)
+    }
+
+    /// Changes it on disk and then in memory, or nowhere.
+    pub(crate) fn change<T>(&self, store: &Store, change: impl FnOnce(&mut Kept) -> T) -> Result<T, Error> {
+        let mut mine = self.lock();
+        let mut next = mine.clone();
+        let outcome = change(&mut next);
+        next.write(store)?;
+        *mine = next;
+        Ok(outcome)
+    }
+
+    /// Notes who was heard, unless nothing is retired any more; written down when it is time.
+    pub(crate) fn note<'a>(
+        &self,
+        store: &Store,
+        last_heard: Option<u64>,
+        hosts: impl Iterator<Item = &'a HostEvidence>,
+    ) -> Result<(), Error> {
+        let mut mine = self.lock();
+        if mine.retirement.is_some() && mine.note(last_heard, hosts) { mine.write(store) } else { Ok(()) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A record that was deleted.
@@ -81,6 +125,25 @@ impl Kept {
         }
     }
 
+    /// False when neither a phase nor a deleted record is left to take back.
+    pub(crate) fn can_be_undone(&self) -> bool {
+        self.retirement.is_some() || !self.deleted.is_empty()
+    }
+
+    /// Keeps a record for the undoing; false when it is kept already.
+    pub(crate) fn deletes(&mut self, record: &Deleted) -> bool {
+        let is_new = !self.deleted.contains(record);
+        if is_new {
+            self.deleted.push(record.clone());
+        }
+        is_new
+    }
+
+    /// The record stands.
+    pub(crate) fn stands(&mut self, record: &Deleted) {
+        self.deleted.retain(|other| other != record);
+    }
+
     pub(crate) fn is_in(&self, phase: Phase) -> bool {
         self.retirement.as_ref().is_some_and(|retirement| retirement.phase == phase)
     }
@@ -112,34 +175,77 @@ impl Kept {
 mod tests {
     use super::*;
 
-    #[test]
-    fn everything_comes_back_as_it_was() {
-        let folder = std::env::temp_dir().join(format!("sixgate-retirement-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("store.redb");
-        let v4 = Ipv4Addr::new(10, 6, 8, 20);
-        let kept = Kept {
+    const V4: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 20);
+
+    fn record() -> Deleted {
+        Deleted {
+            name: "helpdesk-01.corp.example".to_owned(),
+            address: "fd6a:7e00:cafe:2::5efe:a06:814".parse().unwrap(),
+            ttl: 60,
+            zone: "corp.example".to_owned(),
+        }
+    }
+
+    fn kept() -> Kept {
+        Kept {
             retirement: Some(Retirement {
                 phase: Phase::Withdraw,
                 begun: [Some(1), Some(2), Some(3), None, None],
-                in_use: vec![v4],
+                in_use: vec![V4],
             }),
-            deleted: vec![Deleted {
-                name: "helpdesk-01.corp.example".to_owned(),
-                address: "fd6a:7e00:cafe:2::5efe:a06:814".parse().unwrap(),
-                ttl: 60,
-                zone: "corp.example".to_owned(),
-            }],
+            deleted: vec![record()],
             last_heard: Some(9),
-            heard: [(v4, 9)].into(),
+            heard: [(V4, 9)].into(),
             written: 0,
-        };
+        }
+    }
+
+    fn with_store(name: &str, test: impl FnOnce(&Store)) {
+        let file = std::env::temp_dir().join(format!("sixgate-{name}-{}.redb", std::process::id()));
         let store = Store::open(&file).unwrap();
-        assert_eq!(Kept::read(&store).unwrap(), Kept::default());
-        kept.write(&store).unwrap();
-        assert_eq!(Kept::read(&store).unwrap(), kept);
+        test(&store);
         drop(store);
-        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::remove_file(file).unwrap();
+    }
+
+    #[test]
+    fn everything_comes_back_as_it_was() {
+        with_store("retirement", |store| {
+            assert_eq!(Kept::read(store).unwrap(), Kept::default());
+            kept().write(store).unwrap();
+            assert_eq!(Kept::read(store).unwrap(), kept());
+        });
+    }
+
+    #[test]
+    fn who_was_heard_meanwhile_brings_no_retirement_back_and_is_not_lost() {
+        let host = HostEvidence { ipv4: V4, flows_started: 0, last_flow: None, open: 0, last_rs: Some(2000) };
+        with_store("retirement-note", |store| {
+            let keeper = Keeper::default();
+            keeper.change(store, |mine| *mine = kept()).unwrap();
+            keeper.note(store, Some(2000), [host].iter()).unwrap();
+            // The next phase begins with what was noted.
+            keeper.change(store, |mine| mine.deleted.clear()).unwrap();
+            assert_eq!(Kept::read(store).unwrap().heard[&V4], 2000);
+            // Undone while the next look was still asking: what it saw is not written.
+            keeper.change(store, |mine| mine.retirement = None).unwrap();
+            let later = HostEvidence { last_rs: Some(9000), ..host };
+            keeper.note(store, Some(9000), [later].iter()).unwrap();
+            let on_disk = Kept::read(store).unwrap();
+            assert_eq!((&on_disk.retirement, on_disk.heard[&V4]), (&None, 2000));
+            assert_eq!(keeper.now().retirement, None);
+        });
+    }
+
+    #[test]
+    fn records_that_were_not_put_back_can_still_be_undone() {
+        let mut kept = kept();
+        kept.retirement = None;
+        assert!(kept.can_be_undone());
+        assert!(!kept.deletes(&record()));
+        kept.stands(&record());
+        assert!(!kept.can_be_undone());
+        assert!(kept.deletes(&record()));
     }
 
     #[test]
