@@ -16,7 +16,6 @@ use crate::flow::{Direction, Ends, Flow, FlowState, Signal};
 use crate::forward::Refused;
 use crate::fragment::Later;
 use crate::port::PortId;
-use crate::quoted;
 
 const DENIED: Refused = Refused::with(reason::POLICY_DENIED, Refusal::Prohibited);
 /// Said at once, so that a program tries its next address.
@@ -209,10 +208,7 @@ impl Fabric {
         if quote.src() != ip.dst() || self.route(quote.dst()) != Some(from) {
             return Err(unknown);
         }
-        let (ends, sent) = match upper.fragment.filter(|_| upper.is_later_fragment()) {
-            Some(fragment) => self.fragments.quoted(now, &quote, &fragment).ok_or(unknown)?,
-            None => Ends::of(&quoted::key(&quote, &upper).ok_or(unknown)?),
-        };
+        let (ends, sent) = self.quoted(now, &quote, &upper).ok_or(unknown)?;
         self.known(now, &ends)?.ok_or(unknown)?;
         Ok((ends, sent.opposite()))
     }

@@ -136,6 +136,17 @@ pub fn ipv4(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, payload: &[u8
     packet
 }
 
+/// The message of an ICMPv4 error about `packet`, with the MTU that only one of them has.
+#[must_use]
+pub fn ipv4_error(kind: u8, code: u8, mtu: u16, packet: &[u8]) -> Vec<u8> {
+    let mut message = vec![kind, code, 0, 0, 0, 0];
+    message.extend_from_slice(&mtu.to_be_bytes());
+    message.extend_from_slice(packet);
+    let sum = sum(&message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    message
+}
+
 /// The address that 16 bytes are.
 #[must_use]
 pub fn octets(bytes: &[u8]) -> Ipv6Addr {

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use sixgate_e2e::flood::{self, Flood};
+use sixgate_e2e::packets;
 use sixgate_e2e::plain::{Daemon, Row};
 use sixgate_e2e::raw::Sender;
 
@@ -153,6 +154,52 @@ fn what_the_ipv4_network_cannot_deliver_is_told_to_the_client_at_once() {
     let ping = row.sh("right", &format!("ping -n -c 1 -W 5 {HOST_ADDRESS}"));
     assert!(!ping.good && ping.text.contains("Address unreachable"), "{}", ping.text);
     assert!(counter(&daemon, "isatap-path-unreachable") > 0);
+    assert!(daemon.stop());
+}
+
+/// Waits until it is so, at most three seconds.
+fn until(what: &str, so: impl Fn() -> bool) {
+    for _ in 0..60 {
+        if so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{what}");
+}
+
+/// Whoever can forge an ICMPv4 error knows addresses, but not which ports are in use.
+#[test]
+fn a_forged_error_about_a_packet_that_nobody_sent_is_told_to_nobody() {
+    let (row, daemon) = row_with_a_client("e");
+    let left = row.namespace("left");
+    let _takes = Sender::open(&left, 41, HOST);
+    let forger = Sender::open(&left, 1, Ipv4Addr::new(10, 6, 0, 2));
+    let told = || {
+        let count = row.sh(
+            "right",
+            "awk '/^Icmp6InDestUnreachs|^Icmp6InPktTooBigs/ { n += $2 } END { print n }' /proc/net/snmp6",
+        );
+        count.text.trim().parse::<u64>().expect("a number")
+    };
+    let sent = format!("echo x | socat -u - UDP6:[{HOST_ADDRESS}]:9,sourceport=40000");
+    assert!(row.sh("right", &sent).good);
+    let (client, host) = ("fd6a:7e00:cafe:1::7".parse().expect("v6"), HOST_ADDRESS.parse().expect("v6"));
+    let complain = |port, code, mtu| {
+        let inner = packets::datagram((client, port), (host, 9), &[0; 1400]);
+        forger.send(ROUTER, &packets::ipv4_error(3, code, mtu, &packets::ipv4(ROUTER, HOST, 41, &inner)));
+    };
+    let before = told();
+    complain(40_001, 1, 0);
+    complain(40_001, 4, 1300);
+    until("the forged errors have come", || {
+        counter(&daemon, "isatap-path-unreachable") == 1 && counter(&daemon, "isatap-path-error-foreign") == 1
+    });
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(told(), before);
+    complain(40_000, 1, 0);
+    complain(40_000, 4, 1300);
+    until("the client is told of its own packets", || told() == before + 2);
     assert!(daemon.stop());
 }
 

@@ -34,7 +34,9 @@ pub(super) struct PathMtu {
 impl Router {
     /// Takes an ICMPv4 error about a packet that was sent to `to`; `quoted` is the inner packet as far as the error has it.
     ///
-    /// Gives what its sender is to be told, about `quoted`: nothing where too little of it is there.
+    /// Gives what its sender is to be told, about `quoted`: nothing where too little of it is there. Whether that packet was sent is not
+    /// seen here: before the sender is told, and before an error that is [`PathFault::TooBig`] is given to this function, somebody who knows
+    /// the flows must have said so.
     ///
     /// # Errors
     /// Why the error is not believed.
@@ -61,8 +63,11 @@ impl Router {
             }
             PathFault::TooBig { mtu } => {
                 let mtu = u32::from(mtu).saturating_sub(ipv4::HEADER as u32).max(SMALLEST_MTU);
-                self.learn_path_mtu(now, to, mtu);
-                let size = ip.as_ref().map_or(0, |ip| ipv6::HEADER as u32 + u32::from(ip.payload_len()));
+                // Whoever quotes nothing has seen nothing.
+                let size = ip.as_ref().map_or(0, |ip| {
+                    self.learn_path_mtu(now, to, mtu);
+                    ipv6::HEADER as u32 + u32::from(ip.payload_len())
+                });
                 // What every link carries is sent without DF, and nobody is asked for less.
                 (ISATAP_PATH_TOO_BIG, (size > mtu).then_some(Refusal::TooBig { mtu }))
             }
@@ -148,6 +153,10 @@ mod tests {
         let hint = Refused::silently(ISATAP_PATH_UNREACHABLE);
         assert_eq!(router.path_failed(T0, HOST, PathFault::Unreachable, &eight), Ok(hint));
         assert_eq!(drain(&mut router).len(), 1);
+        // Without an inner header there is no path MTU either.
+        let big = Refused::silently(ISATAP_PATH_TOO_BIG);
+        assert_eq!(router.path_failed(T0, HOST, PathFault::TooBig { mtu: 1300 }, &eight), Ok(big));
+        assert_eq!(router.encapsulate(T0, &sized(1480)), Ok(HOST));
     }
 
     #[test]

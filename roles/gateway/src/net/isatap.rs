@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use sixgate_io_link::{Outer, PathErrors, Proto41};
 use sixgate_isatap::{Inbound, Refused, Router};
-use sixgate_reason::ISATAP_CONGESTION_LOST;
+use sixgate_reason::{ISATAP_CONGESTION_LOST, ISATAP_PATH_ERROR_FOREIGN};
 use sixgate_time::Instant;
 use sixgate_wire::addr::isatap;
 use sixgate_wire::ipv6::Ipv6;
+use sixgate_wire::path_error::PathFault;
 use sixgate_wire::{Packet, ecn};
 
 use super::capture::{Captures, Fate, own_outer};
@@ -116,14 +117,20 @@ impl Worker {
             let Some(link) = &mut self.isatap else { break };
             let Some(reported) = link.errors.receive(&mut quoted)? else { break };
             let to = reported.to;
+            // Anybody can send such an error; a packet of a flow that is open is not as easily guessed.
+            let sent = self.fabric.has_flow_of(self.now, quoted.bytes());
+            if !sent && matches!(reported.fault, PathFault::TooBig { .. }) {
+                self.tally.count(self.now, ISATAP_PATH_ERROR_FOREIGN, format_args!("towards {to}"));
+                continue;
+            }
             match link.router.path_failed(self.now, to, reported.fault, &quoted) {
-                Ok(Refused { reason, refusal: Some(refusal) }) => {
+                Ok(Refused { reason, refusal: Some(refusal) }) if sent => {
                     let source = Ipv6::parse_quoted(quoted.bytes()).ok().map(|ip| ip.src());
                     if let Some(way) = source.and_then(|src| self.fabric.route(src)).map(Way::of) {
                         self.refuse(way, reason, Some(refusal), &quoted);
                     }
                 }
-                Ok(Refused { reason, refusal: None }) | Err(reason) => {
+                Ok(Refused { reason, .. }) | Err(reason) => {
                     self.tally.count(self.now, reason, format_args!("towards {to}"));
                 }
             }
