@@ -211,6 +211,32 @@ fn a_capture_holds_inner_and_outer_packets_each_with_its_verdict() {
 }
 
 #[test]
+fn the_router_answers_a_ping_to_its_link_local_address_while_a_capture_runs() {
+    let world = World::up();
+    let file = "/tmp/ping.pcapng";
+    let laptop = address(&world, "laptop-01", CLIENT_DEVICE).unwrap();
+    let device =
+        world.sh("helpdesk-01", &format!("ip -6 route get {laptop} | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p'"));
+    let ping = ["ping", "-6", "-n", "-c", "1", "-W", "3", &format!("fe80::5efe:a06:1%{}", device.trim())];
+    assert!(world.run("helpdesk-01", &ping).unwrap().ok(), "without a capture");
+    world.start("gateway", "capture", &["sixgate", "capture", "--seconds", "6", "-o", file]).unwrap();
+    world.until("the file is there", 5, || world.run("gateway", &["test", "-s", file]).unwrap().ok());
+    let done = world.run("helpdesk-01", &ping).unwrap();
+    assert!(world.runs("gateway", "capture"));
+    assert!(done.ok(), "with one");
+    world.until("the capture is over", 10, || !world.runs("gateway", "capture"));
+    let octets = world.sh("gateway", &format!("od -An -v -tu1 {file}"));
+    let octets: Vec<u8> = octets.split_whitespace().map(|n| n.parse().unwrap()).collect();
+    let seen = packets(&octets);
+    // Echo request and reply in protocol 41, each once.
+    for kind in [128, 129] {
+        let echo =
+            |(octets, _): &&(Vec<u8>, String)| octets[9] == 41 && octets[26] == 58 && octets[60] == kind;
+        assert_eq!(seen.iter().filter(echo).count(), 1, "{kind}: {seen:?}");
+    }
+}
+
+#[test]
 fn metrics_are_read_over_the_control_socket_and_suggestions_follow_what_hosts_did() {
     let world = World::up();
     opens_flows(&world, 2);

@@ -150,6 +150,14 @@ impl Worker {
                 let fate = match inbound {
                     // With the fabric's verdict and one by one: merged, they have no outer headers any more.
                     Inbound::Forward if ecn::leave(packet.bytes_mut(), outer.tos) => {
+                        let came = packet.clone();
+                        if link.router.answer_echo(self.now, outer.src, packet) {
+                            self.captures.at_isatap(*outer, &came, Fate::Consumed);
+                            let own = own_outer(link.router.address(), outer.src);
+                            self.captures.at_isatap(own, packet, Fate::Sent);
+                            let _ = link.queue(outer.src, packet);
+                            continue;
+                        }
                         self.captures.set_outer(Some(*outer));
                         self.forward(Way::Isatap, packet);
                         self.captures.set_outer(None);
