@@ -3,7 +3,7 @@
 use super::{Fault, Undo, kept};
 use crate::error::LabError;
 use crate::handle::Lab;
-use crate::product::{self, GATEWAY_FILE};
+use crate::product::{self, GATEWAY_FILE, SERVICE};
 
 pub(super) static FAULTS: &[Fault] = &[
     Fault {
@@ -32,6 +32,21 @@ pub(super) static FAULTS: &[Fault] = &[
         what: "net.ipv4.conf.eth1.forwarding is set to 0",
         make: |lab, undo| set(lab, undo, "net.ipv4.conf.eth1.forwarding", "0"),
         mend: |lab, undo| reset(lab, undo, "net.ipv4.conf.eth1.forwarding"),
+    },
+    Fault {
+        name: "advertising-off",
+        code: "SG-ISATAP-006",
+        node: "gateway",
+        what: "the gateway's file has no [isatap] section any more, and the gateway is started anew",
+        make: |lab, undo| {
+            let text = lab.sh("gateway", &format!("cat {GATEWAY_FILE}"))?;
+            undo.insert(GATEWAY_FILE.to_owned(), text.clone());
+            start_with(lab, &without_isatap(&text))
+        },
+        mend: |lab, undo| {
+            start_with(lab, kept(undo, GATEWAY_FILE)?)?;
+            product::host_looks_again(lab)
+        },
     },
     Fault {
         name: "sysctl-changed",
@@ -75,6 +90,25 @@ fn edit(lab: &Lab, from: &str, to: &str) -> Result<(), LabError> {
     product::reload(lab, "gateway")
 }
 
+/// The file without `[isatap]` and what belongs to it.
+fn without_isatap(text: &str) -> String {
+    let mut within = false;
+    let keeps = |line: &&str| {
+        if line.starts_with('[') {
+            within = line.trim_start_matches('[').starts_with("isatap");
+        }
+        !within
+    };
+    text.lines().filter(keeps).map(|line| format!("{line}\n")).collect()
+}
+
+/// Writes the gateway's file and starts the gateway from it.
+fn start_with(lab: &Lab, text: &str) -> Result<(), LabError> {
+    lab.write("gateway", GATEWAY_FILE, text, false)?;
+    lab.stop("gateway", SERVICE)?;
+    product::gateway(lab)
+}
+
 fn set(lab: &Lab, undo: &mut Undo, key: &str, value: &str) -> Result<(), LabError> {
     undo.insert(key.to_owned(), lab.sh("gateway", &format!("sysctl -n {key}"))?.trim().to_owned());
     lab.sh("gateway", &format!("sysctl -qw {key}={value}")).map(drop)
@@ -82,4 +116,18 @@ fn set(lab: &Lab, undo: &mut Undo, key: &str, value: &str) -> Result<(), LabErro
 
 fn reset(lab: &Lab, undo: &Undo, key: &str) -> Result<(), LabError> {
     lab.sh("gateway", &format!("sysctl -qw {key}={}", kept(undo, key)?)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_without_isatap_has_everything_else() {
+        let left = without_isatap(product::GATEWAY_CONFIG);
+        assert!(!left.contains("isatap") && !left.contains("10.6.8.20"), "{left}");
+        for section in ["[gateway]", "[transports.ip-https]", "[dns]", "[names]", "[[policy]]"] {
+            assert_eq!(left.matches(section).count(), product::GATEWAY_CONFIG.matches(section).count());
+        }
+    }
 }

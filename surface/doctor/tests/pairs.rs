@@ -107,6 +107,11 @@ fn a_gateway_that_hosts_take_for_a_router_and_that_advertises_nothing_is_named()
     let mut pair = healthy();
     world::gateway(&mut pair).isatap = None;
     assert_eq!(codes(&pair), ["SG-ISATAP-006"]);
+    // The kernel says so too; that is no load balancer.
+    let (own, probe) = (world::gateway(&mut pair).own.clone(), &mut pair.host.probes[0]);
+    assert!(own.contains(&probe.router));
+    (probe.advertised_ms, probe.refused_by) = (None, Some(probe.router));
+    assert_eq!(codes(&pair), ["SG-ISATAP-006"]);
     // Without a host that leans on it, a gateway without ISATAP is just that.
     assert_eq!(judge(&Case { ours: &pair.gateway, other: None }).findings, []);
 }

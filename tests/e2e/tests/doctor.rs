@@ -23,6 +23,9 @@ const BROKEN_SECONDS: f64 = 5.0;
 const SAME_THING: &[&[&str]] = &[
     &["router-name-gone", "router-name-vip"],
     &["forwarding-off", "ip-forward-written"],
+    // A router that is not there has no rules, offers nothing, and hears nobody.
+    &["advertising-off", "host-not-allowed"],
+    &["advertising-off", "no-route-offered"],
     // Of what a silent server would say nothing is known.
     &["resolver-down", "router-name-unknown"],
     &["resolver-down", "router-name-gone"],
@@ -33,8 +36,14 @@ const SAME_THING: &[&[&str]] = &[
 ];
 
 /// Faults that somebody remembers: the doctor looks again at once.
-const REMEMBERED: &[&str] =
-    &["nat-between", "stranger-advertises", "host-not-allowed", "address-changed", "clock-jumped"];
+const REMEMBERED: &[&str] = &[
+    "nat-between",
+    "stranger-advertises",
+    "host-not-allowed",
+    "address-changed",
+    "clock-jumped",
+    "advertising-off",
+];
 
 /// Pairs that are tried each time: different machines, one hiding the other, one in the way of the other's evidence.
 const SAMPLE: &[(&str, &str)] = &[

@@ -42,6 +42,10 @@ pub(super) fn advertises(case: &Case<'_>) -> Vec<Check> {
         None => return Vec::new(),
     };
     let finding = Finding::new(&SG_ISATAP_006, format!("{name} advertises nothing on the ISATAP link"), why);
+    let finding = finding.fix(format!(
+        "give the file of {name} an [isatap] section with a prefix and who is allowed, and restart it; or take {name} out of what \
+         hosts use as router"
+    ));
     vec![finding.because(format!("{name}: {why}")).next("sixgate status").into()]
 }
 

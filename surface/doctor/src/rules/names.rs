@@ -2,7 +2,9 @@
 
 use core::net::Ipv4Addr;
 
-use sixgate_reason::diagnoses::{SG_DNS_003, SG_DNS_006, SG_ISATAP_001, SG_ISATAP_002, SG_ISATAP_007};
+use sixgate_reason::diagnoses::{
+    SG_DNS_003, SG_DNS_006, SG_ISATAP_001, SG_ISATAP_002, SG_ISATAP_006, SG_ISATAP_007,
+};
 
 use crate::case::{Case, list, v4};
 use crate::evidence::{Answer, Evidence, Lookup, Purpose, Role};
@@ -244,9 +246,14 @@ pub(super) fn is_a_router(case: &Case<'_>) -> Vec<Check> {
 fn alone(case: &Case<'_>) -> Vec<Check> {
     let Some(host) = case.host() else { return Vec::new() };
     let refused = host.all.probes.iter().filter_map(|p| Some((p, p.refused_by?)));
+    // It is the gateway at hand, and that one has no [isatap].
+    let is_off = |router| {
+        let gateway = case.gateway().filter(|g| g.all.daemon.answers && g.router().is_none());
+        gateway.is_some_and(|g| g.role.own.contains(router))
+    };
     refused
         .map(|(probe, by)| {
-            Finding::new(
+            let finding = Finding::new(
                 &SG_ISATAP_002,
                 format!("{} is no ISATAP router", probe.router),
                 format!("{by} says that nobody there takes protocol 41: a load balancer's address, or a gateway whose daemon does not run"),
@@ -254,8 +261,8 @@ fn alone(case: &Case<'_>) -> Vec<Check> {
             .likely()
             .because(format!("a solicitation to {} was answered with ICMP \"protocol unreachable\" by {by}", probe.router))
             .not("a firewall that drops: somebody answers")
-            .next("here: sixgate doctor --evidence > host.json; then on the gateway: sixgate doctor --with host.json")
-            .into()
+            .next("here: sixgate doctor --evidence > host.json; then on the gateway: sixgate doctor --with host.json");
+            if is_off(&probe.router) { finding.unless(&[&SG_ISATAP_006]).into() } else { finding.into() }
         })
         .collect()
 }
