@@ -4,8 +4,8 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_reason::{
     ISATAP_IDENTIFIER_TWIN, ISATAP_LOOP, ISATAP_MULTICAST, ISATAP_ND_INVALID, ISATAP_NEXT_HOP_NONE,
-    ISATAP_NOT_FOR_US, ISATAP_OUTER_UNUSABLE, ISATAP_SOURCE_NOT_EMBEDDED, ISATAP_SOURCE_OFF_LINK,
-    ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, QUEUE_FULL, Reason,
+    ISATAP_NOT_FOR_US, ISATAP_OUTER_UNUSABLE, ISATAP_REDIRECT_IGNORED, ISATAP_SOURCE_NOT_EMBEDDED,
+    ISATAP_SOURCE_OFF_LINK, ISATAP_TUNNEL_ADDRESS, MALFORMED_IPV6, QUEUE_FULL, Reason,
 };
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
@@ -98,9 +98,11 @@ impl Host {
                 let answer = neighbour::answer(ip, from, false, |target| self.is_own_address(target))?;
                 if self.queue.push(answer) { Ok(()) } else { Err(QUEUE_FULL) }
             }
-            // RFC 4861, section 6.2.6: a host answers no router solicitation. Redirects are not used on this link: the
-            // next hop of an ISATAP address is inside the address.
-            Kind::RouterSolicitation | Kind::Redirect => Err(ISATAP_ND_INVALID),
+            // RFC 4861, section 6.2.6: a host answers no router solicitation.
+            Kind::RouterSolicitation => Err(ISATAP_ND_INVALID),
+            // RFC 4861, section 8.3 has a host follow it. The next hop of an ISATAP address is inside the address, what
+            // lies behind routers is advertised with its preference, and a router that redirects forwards all the same.
+            Kind::Redirect => Err(ISATAP_REDIRECT_IGNORED),
         }
     }
 

@@ -477,6 +477,19 @@ fn a_neighbour_solicitation_is_answered_as_a_host() {
     assert_eq!(host.decapsulate(T0, OTHER, HOST, &packet), Inbound::Drop(ISATAP_ND_INVALID));
 }
 
+#[test]
+fn a_redirect_changes_nothing_and_is_counted_by_its_name() {
+    let mut host = host(T0, &[R1, R2]);
+    advertise(&mut host, T0, R1, &usual());
+    drain(&mut host);
+    let mut to_client = Packet::new();
+    assert!(nd::write_redirect(fe80(R1), global(HOST), fe80(R2), six(CLIENT), &mut to_client));
+    assert_eq!(host.decapsulate(T0, R1, HOST, &to_client), Inbound::Drop(ISATAP_REDIRECT_IGNORED));
+    assert_eq!(host.next_hop(global(HOST), six(CLIENT)), Ok(R1));
+    // From anybody else it is no better than any forged packet.
+    assert_eq!(host.decapsulate(T0, OTHER, HOST, &to_client), Inbound::Drop(ISATAP_SOURCE_NOT_EMBEDDED));
+}
+
 proptest! {
     #[test]
     fn any_bytes_get_a_verdict(bytes in proptest::collection::vec(any::<u8>(), 0..200), outer in any::<u32>()) {

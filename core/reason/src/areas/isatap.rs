@@ -42,6 +42,7 @@ reasons! {
     275 ISATAP_NAME_EMPTY "isatap-name-empty" "the router's name has no IPv4 address; its last addresses stay in use";
     276 ISATAP_NAME_UNANSWERED "isatap-name-unanswered" "no name server answers for the router's name; its last addresses stay in use";
     277 ISATAP_NO_IPV4 "isatap-no-ipv4" "this machine has no IPv4 address towards its ISATAP routers";
+    278 ISATAP_REDIRECT_IGNORED "isatap-redirect-ignored" "router knows a better first hop; an ISATAP host goes by advertised routes alone";
     241 ISATAP_HOST_UNREACHABLE "isatap-host-unreachable" "destination host does not answer neighbour solicitations any more";
     242 ISATAP_PATH_UNREACHABLE "isatap-path-unreachable" "the IPv4 network says that a host cannot be reached";
     243 ISATAP_PATH_TOO_BIG "isatap-path-too-big" "packet does not fit the IPv4 path to its host";
