@@ -52,6 +52,7 @@ member: cn=ws-1,dc=corp,dc=example
 member: cn=ana,dc=corp,dc=example
 member: cn=top,dc=corp,dc=example
 member: cn=gone,dc=corp,dc=example
+member: cn=ws-9,dc=elsewhere,dc=example
 ";
 
 const SAMBA: &str = "\
@@ -106,7 +107,8 @@ impl Directory {
             &format!(
                 "{schemas}modulepath /usr/lib/ldap\nmoduleload back_mdb\npidfile {at}/slapd.pid\n\
                  TLSCACertificateFile {at}/ca.pem\nTLSCertificateFile {at}/server.pem\n\
-                 TLSCertificateKeyFile {at}/server.key\nsecurity ssf=128\ndatabase mdb\n\
+                 TLSCertificateKeyFile {at}/server.key\nsecurity ssf=128\n\
+                 referral ldap://dc9.elsewhere.example\ndatabase mdb\n\
                  suffix \"dc=corp,dc=example\"\nrootdn \"cn=admin,dc=corp,dc=example\"\nrootpw {PASSWORD}\n\
                  directory {at}/slapd\n"
             ),

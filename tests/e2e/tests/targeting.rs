@@ -139,6 +139,38 @@ fn a_name_keeps_its_address_while_dns_is_down_and_loses_it_when_dns_says_so() {
     assert!(daemon.stop());
 }
 
+#[test]
+fn a_denied_name_that_is_gone_from_dns_stays_denied() {
+    let mut row = row("g");
+    name_server(&mut row, "10.6.8.20");
+    let rules = "[[isatap.allow]]\nhosts = [\"10.6.8.0/24\"]\n\
+                 [dns]\nlisten = [\"127.0.0.1:5353\"]\nupstream = [\"127.0.0.1:5301\"]\n";
+    let file = router(&row, "router", rules);
+    let daemon = row.daemon("middle", &["run"], &file);
+    let _host = host(&mut row);
+    assert!(wait(SOON, || has(&row, "fd00:2::")), "{}", daemon.ask(&["isatap", "hosts"]));
+    let denied = daemon.ask(&["isatap", "deny", "ws-1.corp.example"]);
+    assert_eq!(denied["hosts"][0]["addresses"][0], "10.6.8.20", "{denied}");
+    assert!(wait(SOON, || !has(&row, "fd00:2::")), "{}", daemon.ask(&["isatap", "hosts"]));
+
+    stop_name_server(&row);
+    let folder = row.folder().display().to_string();
+    assert!(row.sh("middle", &format!("sed -i '/^ws-1/d' {folder}/zone")).good);
+    row.start("middle", &format!("named -g -c {folder}/named.conf"));
+    let is_gone = || {
+        let said = row.sh("middle", "dig +time=1 +tries=1 -p 5301 @127.0.0.1 ws-1.corp.example");
+        said.text.contains("status: NXDOMAIN")
+    };
+    assert!(wait(SOON, is_gone), "named does not say that the name is gone");
+    let again = daemon.ask(&["isatap", "deny", "ws-1.corp.example"]);
+    assert_eq!(again["hosts"][0]["addresses"][0], "10.6.8.20", "{again}");
+    assert!(daemon.stop());
+    let daemon = row.daemon("middle", &["run"], &file);
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(!has(&row, "fd00:2::"), "{}", daemon.ask(&["isatap", "hosts"]));
+    assert!(text(&file.with_extension("log")).contains("stay denied"));
+}
+
 /// In the lab: clients that are connected learn of a group's new prefix, or their answers would go elsewhere.
 #[test]
 fn manage_out_goes_on_when_a_group_gets_a_prefix_of_its_own() {
