@@ -5,10 +5,12 @@ mod pcapng;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::net::Ipv4Addr;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde_json::json;
 use sixgate_api::{
     CaptureDirection, CaptureEnd, CaptureLine, CapturePacket, CaptureRequest, Timestamp, path,
@@ -47,7 +49,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
-    if context.out.json && args.output.as_deref().is_none_or(|file| file == Path::new("-")) {
+    if context.out.json && args.output.as_deref().is_none_or(is_stdout) {
         return Err(Trouble::usage("--json is the summary of a file: give one with -o FILE"));
     }
     let request = CaptureRequest {
@@ -120,7 +122,7 @@ fn summary(args: &Args, context: &Context, end: &CaptureEnd) {
         return;
     }
     let text = format!("wrote {}: {}", file.display(), lost(end));
-    if file == Path::new("-") { complain(&text) } else { context.out.text(&format!("{text}\n")) }
+    if is_stdout(file) { complain(&text) } else { context.out.text(&format!("{text}\n")) }
 }
 
 fn lost(end: &CaptureEnd) -> String {
@@ -140,7 +142,7 @@ impl Sink {
     fn open(output: Option<&Path>, out: &Out) -> Result<Self, Trouble> {
         let to: Box<dyn Write> = match output {
             None => return Ok(Self::Text(*out, Vec::new())),
-            Some(path) if path == Path::new("-") => Box::new(BufWriter::new(io::stdout())),
+            Some(path) if is_stdout(path) => Box::new(BufWriter::new(io::stdout())),
             Some(path) => Box::new(BufWriter::new(create(path)?)),
         };
         let application = concat!("sixgate ", env!("CARGO_PKG_VERSION"));
@@ -209,15 +211,34 @@ impl Sink {
     }
 }
 
-/// Packets are secrets of whoever sent them: nobody else reads the file.
+/// Packets are secrets of whoever sent them: nobody else reads the file. And whoever can write in its folder shall not
+/// choose which file of ours is emptied, or who gets the packets: no link is followed, and a file of another user stays.
 fn create(path: &Path) -> Result<File, Trouble> {
-    let fail = |e: io::Error| Trouble::failed("file", format!("{} cannot be written: {e}", path.display()));
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(fail)?;
-    if file.metadata().map_err(fail)?.is_file() {
-        file.set_permissions(Permissions::from_mode(0o600)).map_err(fail)?;
+    create_as(path, rustix::process::geteuid().as_raw())
+        .map_err(|e| Trouble::failed("file", format!("{} cannot be written: {e}", path.display())))
+}
+
+fn create_as(path: &Path, user: u32) -> io::Result<File> {
+    let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
+    let file = OpenOptions::new().write(true).create(true).mode(0o600).custom_flags(no_link).open(path);
+    let file = file.map_err(|e| match e.raw_os_error() {
+        Some(code) if code == Errno::LOOP.raw_os_error() => io::Error::other("it is a symbolic link"),
+        Some(_) | None => e,
+    })?;
+    let found = file.metadata()?;
+    if found.is_file() {
+        if found.uid() != user {
+            return Err(io::Error::other("it belongs to another user"));
+        }
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.set_len(0)?;
     }
     Ok(file)
+}
+
+/// Standard output, by its name or by its path, is open already.
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-") || path == Path::new("/dev/stdout")
 }
 
 fn cannot_write(error: io::Error) -> Trouble {
@@ -248,5 +269,37 @@ fn apart(bytes: &[u8]) -> (String, &[u8]) {
             (format!("{} > {}: ", v4(12), v4(16)), &bytes[20..])
         }
         _ => (String::new(), bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_ours_is_emptied_and_nothing_else_is_touched() {
+        let folder = std::env::temp_dir().join(format!("sixgate-capture-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (ours, link) = (folder.join("ours"), folder.join("link"));
+        fs::write(&ours, "before").unwrap();
+        fs::set_permissions(&ours, Permissions::from_mode(0o644)).unwrap();
+        symlink(&ours, &link).unwrap();
+        let us = rustix::process::geteuid().as_raw();
+
+        assert!(create_as(&link, us).unwrap_err().to_string().contains("symbolic link"));
+        assert!(create_as(&ours, us + 1).unwrap_err().to_string().contains("another user"));
+        assert_eq!(fs::read_to_string(&ours).unwrap(), "before");
+        assert_eq!(fs::metadata(&ours).unwrap().mode() & 0o777, 0o644);
+
+        create_as(&ours, us).unwrap();
+        assert_eq!(fs::read_to_string(&ours).unwrap(), "");
+        assert_eq!(fs::metadata(&ours).unwrap().mode() & 0o777, 0o600);
+        create_as(&folder.join("new"), us).unwrap();
+        assert_eq!(fs::metadata(folder.join("new")).unwrap().mode() & 0o777, 0o600);
+        create_as(Path::new("/dev/null"), us + 1).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
     }
 }
