@@ -11,6 +11,7 @@
 use serde_json::Value;
 use sixgate_e2e::World;
 use sixgate_e2e::plain::Row;
+use sixgate_e2e::world::lab_command;
 use sixgate_lab::product::{CLIENT_DEVICE, GATEWAY_CONFIG, GATEWAY_FILE, SERVICE, address, gateway};
 
 fn json(world: &World, node: &str, command: &str) -> Value {
@@ -234,6 +235,39 @@ fn the_router_answers_a_ping_to_its_link_local_address_while_a_capture_runs() {
             |(octets, _): &&(Vec<u8>, String)| octets[9] == 41 && octets[26] == 58 && octets[60] == kind;
         assert_eq!(seen.iter().filter(echo).count(), 1, "{kind}: {seen:?}");
     }
+}
+
+#[test]
+fn the_lab_sees_with_the_commands_of_its_gateway_and_writes_on_the_machine() {
+    let world = World::up();
+    let lab = |args: &[&str]| {
+        let done = lab_command(world.name(), args);
+        (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (code, said, _) = lab(&["trace", "helpdesk-01", "laptop-01", "tcp/22"]);
+    assert!(code == Some(0) && said.contains("verdict: passes"), "{said}");
+    let (code, said, _) = lab(&["trace", "helpdesk-01", "laptop-01", "tcp/23", "--json"]);
+    let traced: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &traced["reason"]), (Some(1), &Value::from("policy-denied")), "{said}");
+    let who: Value = serde_json::from_str(&lab(&["who", "laptop-01", "--json"]).1).unwrap();
+    assert_eq!(who["clients"][0]["name"], "laptop-01", "{who}");
+
+    let file = std::env::temp_dir().join(format!("sixgate-seen-{}.pcapng", std::process::id()));
+    let path = file.to_str().unwrap();
+    world
+        .start("helpdesk-01", "ping", &["ping", "-n", "-i", "0.2", "laptop-01.clients.corp.example"])
+        .unwrap();
+    let capture = ["capture", "--on", "gateway", "--seconds", "10", "--packets", "4", "-o", path, "--json"];
+    let (code, said, complaint) = lab(&capture);
+    let end: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}{complaint}"));
+    assert_eq!((code, &end["packets"], &end["file"]), (Some(0), &Value::from(4), &Value::from(path)));
+    assert_eq!(packets(&std::fs::read(&file).unwrap()).len(), 4);
+    std::fs::remove_file(&file).unwrap();
+
+    // A host's daemon has no packets to show: no file is left.
+    let (code, _, complaint) = lab(&["capture", "--on", "helpdesk-01", "-o", path]);
+    assert!(code == Some(1) && complaint.contains("helpdesk-01: "), "{complaint}");
+    assert!(!file.exists());
 }
 
 #[test]

@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// Only packets from or to this client
     #[arg(long, value_name = "CLIENT")]
     client: Option<String>,
+    /// The summary as one line of JSON on standard error: for `sixgate lab capture`, which writes the file itself
+    #[arg(long, hide = true)]
+    counted: bool,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
@@ -113,10 +116,15 @@ fn understood(line: &[u8]) -> Result<CaptureLine, Trouble> {
 }
 
 fn summary(args: &Args, context: &Context, end: &CaptureEnd) {
-    let Some(file) = &args.output else {
-        complain(&lost(end));
-        return;
-    };
+    match &args.output {
+        _ if args.counted => complain(&json!(end).to_string()),
+        Some(file) => wrote(file, context, end),
+        None => complain(&lost(end)),
+    }
+}
+
+/// Says what is in a file.
+pub(crate) fn wrote(file: &Path, context: &Context, end: &CaptureEnd) {
     if context.out.json {
         context.out.document(&json!({"schema": 1, "file": file, "packets": end.packets, "lost": end.lost}));
         return;
@@ -213,7 +221,7 @@ impl Sink {
 
 /// Packets are secrets of whoever sent them: nobody else reads the file. And whoever can write in its folder shall not
 /// choose which file of ours is emptied, or who gets the packets: no link is followed, and a file of another user stays.
-fn create(path: &Path) -> Result<File, Trouble> {
+pub(crate) fn create(path: &Path) -> Result<File, Trouble> {
     create_as(path, rustix::process::geteuid().as_raw())
         .map_err(|e| Trouble::failed("file", format!("{} cannot be written: {e}", path.display())))
 }
@@ -237,7 +245,7 @@ fn create_as(path: &Path, user: u32) -> io::Result<File> {
 }
 
 /// Standard output, by its name or by its path, is open already.
-fn is_stdout(path: &Path) -> bool {
+pub(crate) fn is_stdout(path: &Path) -> bool {
     path == Path::new("-") || path == Path::new("/dev/stdout")
 }
 

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod faults;
+mod see;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -14,7 +15,7 @@ use crate::exit::{Exit, Trouble};
 /// The whole world in network namespaces of this machine: up, demo, then it stays up
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sixgate lab\n  sixgate lab exec laptop-01 -- curl -s http://files.corp.example/\n  sixgate lab break proto41-dropped\n  sixgate lab doctor helpdesk-01\n  sixgate lab down"
+    after_help = "Examples:\n  sixgate lab\n  sixgate lab exec laptop-01 -- curl -s http://files.corp.example/\n  sixgate lab break proto41-dropped\n  sixgate lab doctor helpdesk-01\n  sixgate lab trace helpdesk-01 laptop-01 tcp/22\n  sixgate lab capture --on gateway --seconds 5 -o out.pcapng\n  sixgate lab down"
 )]
 pub(crate) struct Args {
     /// Which lab; several live side by side
@@ -67,6 +68,12 @@ enum What {
         #[arg(long)]
         all: bool,
     },
+    /// Where a connection would go, as the gateway judges
+    Trace(see::Trace),
+    /// Which clients the gateway has
+    Who(see::Who),
+    /// Packets that cross a node's daemon, with verdicts
+    Capture(see::Capture),
     /// Remove everything
     Down,
     #[command(hide = true)]
@@ -92,6 +99,9 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Exit, Trouble> {
         Some(What::Break { fault: None, .. }) => return Ok(faults::list(&options, context)),
         Some(What::Fix { fault }) => return faults::mend(&options, fault.as_deref(), context),
         Some(What::Doctor { node, all }) => return doctor::run(&options, &node, all, context),
+        Some(What::Trace(args)) => return see::trace(&options, &args, context),
+        Some(What::Who(args)) => return see::who(&options, &args, context),
+        Some(What::Capture(args)) => return see::capture(&options, &args, context),
         Some(What::Down) => sixgate_lab::down(&options, &mut out).map(|()| Exit::Good),
         Some(What::Internal { args }) => Ok(Exit::of(sixgate_lab::internal(&args))),
     }
