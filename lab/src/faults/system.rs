@@ -61,12 +61,14 @@ pub(super) static FAULTS: &[Fault] = &[
         code: "SG-SYS-006",
         node: GATEWAY,
         what: "the gateway is started with a clock that is 90 s slow, and the clock is then set right",
-        make: |lab, _| {
+        make: |lab, undo| {
+            // Before anything is stopped: what is missing must not cost the gateway.
+            undo.insert(LIBRARY.to_owned(), faketime(lab)?);
             set_clock(lab, "-90")?;
             restart(lab, GATEWAY)?;
             set_clock(lab, "+0")
         },
-        mend: |lab, _| restart(lab, GATEWAY),
+        mend: |lab, undo| if undo.contains_key(LIBRARY) { restart(lab, GATEWAY) } else { Ok(()) },
     },
 ];
 
@@ -81,15 +83,17 @@ const FILLER: &str = "/var/lib/sixgate/filler";
 const PID: &str = "\"$(cat /run/lab/sixgate.pid)\"";
 /// What the process of the gateway reads its clock's error from; nobody else's clock is touched.
 const CLOCK_FILE: &str = "/run/lab/clock";
+const LIBRARY: &str = "library";
 /// Descriptors that are left: enough to be asked how it is.
 const LEFT: usize = 6;
 
 /// Ends a daemon and starts it again, in the way that the faults of its node ask for.
 fn restart(lab: &Lab, node: &str) -> Result<(), LabError> {
-    lab.stop(node, SERVICE)?;
     let broken = Broken::load(lab);
     let is = |fault: &str| broken.faults.contains_key(fault);
-    let preload;
+    let preload =
+        if node == GATEWAY && is(CLOCK) { Some(format!("LD_PRELOAD={}", faketime(lab)?)) } else { None };
+    lab.stop(node, SERVICE)?;
     let mut command: Vec<&str> = Vec::new();
     let run: &[&str] = if node == HOST {
         if is(NO_CAPABILITY) {
@@ -97,12 +101,10 @@ fn restart(lab: &Lab, node: &str) -> Result<(), LabError> {
         }
         &["sixgate", "host", "run", "--config", HOST_FILE]
     } else {
-        if is(CLOCK) {
-            let library = lab.sh(node, "ls /usr/lib/*/faketime/libfaketime.so.1 | head -1")?;
-            preload = format!("LD_PRELOAD={}", library.trim());
+        if let Some(preload) = &preload {
             command.extend([
                 "env",
-                &preload,
+                preload,
                 CLOCK_VARIABLE,
                 "FAKETIME_NO_CACHE=1",
                 "FAKETIME_DONT_FAKE_MONOTONIC=1",
@@ -133,6 +135,15 @@ fn restart(lab: &Lab, node: &str) -> Result<(), LabError> {
         }
     }
     Ok(())
+}
+
+/// The library that tells one process another time.
+fn faketime(lab: &Lab) -> Result<String, LabError> {
+    let found = lab.sh(GATEWAY, "ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null | head -1")?;
+    match found.trim() {
+        "" => Err(LabError::failed("libfaketime.so.1 is not there; install the Debian package libfaketime")),
+        path => Ok(path.to_owned()),
+    }
 }
 
 /// How many clients the gateway has.

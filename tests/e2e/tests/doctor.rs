@@ -27,7 +27,6 @@ const SAME_THING: &[&[&str]] = &[
     &["advertising-off", "host-not-allowed"],
     &["advertising-off", "no-route-offered"],
     // Of what a silent server would say nothing is known.
-    &["resolver-down", "router-name-unknown"],
     &["resolver-down", "router-name-gone"],
     &["resolver-down", "router-name-vip"],
     &["resolver-down", "isatap-name-exists"],
@@ -52,6 +51,7 @@ const SAMPLE: &[(&str, &str)] = &[
     ("host-not-allowed", "address-changed"),
     ("no-tun", "stranger-advertises"),
     ("few-files", "disk-full"),
+    ("router-name-unknown", "resolver-down"),
 ];
 
 fn doctor(world: &World) -> Value {
@@ -183,8 +183,39 @@ fn two_faults_give_both_codes() {
         }
         mended(&world, &format!("{a} and {b}"));
     }
+    zone_of_a_stopped_server(&world);
+    without_faketime(&world);
     println!("{} pairs", pairs.len());
     assert_eq!(missed, [""; 0], "of {} pairs", pairs.len());
+}
+
+/// What is changed in the zone of a server that is stopped is there when it runs again.
+fn zone_of_a_stopped_server(world: &World) {
+    broken_by(world, "resolver-down");
+    broken_by(world, "isatap-name-exists");
+    let fixed = lab_command(world.name(), &["fix", "resolver-down"]);
+    assert!(fixed.status.success(), "{}", String::from_utf8_lossy(&fixed.stderr));
+    let document = doctor(world);
+    assert_eq!(codes(&document), ["SG-ISATAP-007"], "{document:#}");
+    mended(world, "isatap-name-exists");
+    // One that needs the server fails, and leaves nothing to be mended.
+    broken_by(world, "resolver-down");
+    let refused = lab_command(world.name(), &["break", "client-record-gone"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stderr));
+    mended(world, "resolver-down");
+}
+
+/// A fault that lacks a program says which package has it, and nothing is stopped.
+fn without_faketime(world: &World) {
+    let pid = || world.sh("gateway", "cat /run/lab/sixgate.pid");
+    let before = pid();
+    world.sh("gateway", "for d in /usr/lib/*/faketime; do mount -t tmpfs none \"$d\"; done");
+    let refused = lab_command(world.name(), &["break", "clock-jumped"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    world.sh("gateway", "umount /usr/lib/*/faketime");
+    assert!(refused.status.code() == Some(1) && said.contains("Debian package libfaketime"), "{said}");
+    assert_eq!(pid(), before);
+    assert_eq!(faults::broken(world.name()).len(), 0);
 }
 
 fn every() -> bool {
