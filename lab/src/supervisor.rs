@@ -8,7 +8,6 @@ use std::io::{BufRead, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -45,8 +44,6 @@ pub(crate) const KEEP: &str = "keep";
 pub(crate) fn supervisor(lab: &str, exe: &str, bare: bool) -> i32 {
     // It outlives the terminal and is not reached by its Ctrl-C. It fails only where it already leads a session.
     let _ = rustix::process::setsid();
-    let kept = Arc::new(AtomicBool::new(false));
-    watch_parent(Arc::clone(&kept));
     let lock = match registry::try_lock(lab) {
         Ok(Some(lock)) => lock,
         Ok(None) => {
@@ -71,12 +68,11 @@ pub(crate) fn supervisor(lab: &str, exe: &str, bare: bool) -> i32 {
 }
 
 /// Ends with `up`, as long as that has not said that the lab stays.
-fn watch_parent(kept: Arc<AtomicBool>) {
-    thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            kept.store(kept.load(Ordering::Relaxed) || line == KEEP, Ordering::Relaxed);
-        }
-        if !kept.load(Ordering::Relaxed) {
+fn watch_parent() {
+    thread::spawn(|| {
+        let mut lines = std::io::stdin().lock().lines().map_while(Result::ok);
+        let kept = lines.any(|line| line == KEEP);
+        if !kept {
             std::process::exit(1);
         }
     });
@@ -110,6 +106,8 @@ fn build(name: &str, lock: File, exe: &Path, bare: bool) -> Result<Held, LabErro
     registry::clean(name)?;
     registry::create(name)?;
     keep_reaper(name, lock)?;
+    // From here on somebody removes what is left. A pipe that was closed before is found closed.
+    watch_parent();
     let mut state = State {
         supervisor: rustix::process::getpid().as_raw_nonzero().get(),
         exe: exe.to_owned(),

@@ -3,28 +3,43 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::down;
 use crate::Options;
 use crate::error::LabError;
+use crate::handle::wait_for;
 use crate::supervisor::{self, KEEP, Progress};
 use crate::{signals, tools};
 
+/// How long a supervisor may take to end when its pipe is closed.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// A lab that still ends with this process.
 pub(crate) struct Building {
-    /// The pipe to the supervisor: closing it without [`KEEP`] ends the lab.
-    hold: Arc<Mutex<Option<ChildStdin>>>,
+    hold: Arc<Mutex<Hold>>,
     seconds: f64,
+}
+
+/// What keeps a lab.
+enum Hold {
+    /// There is none yet.
+    Nothing,
+    /// The pipe to the supervisor: closing it without [`KEEP`] ends the lab. And the supervisor's number.
+    Pipe(ChildStdin, u32),
+    /// It was let go, or is not to be begun.
+    Over,
 }
 
 impl Building {
     /// The lab stays when this process ends.
     pub(crate) fn keep(self) -> Result<(), LabError> {
         let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut pipe) = hold.take() else { return Err(LabError::failed("the lab ended")) };
+        let Hold::Pipe(mut pipe, _) = std::mem::replace(&mut *hold, Hold::Over) else {
+            return Err(LabError::failed("the lab ended"));
+        };
         pipe.write_all(format!("{KEEP}\n").as_bytes()).map_err(|e| LabError::io("keep the lab", &e))
     }
 }
@@ -49,20 +64,51 @@ pub(crate) fn build(options: &Options, out: &mut dyn Write) -> Result<Building, 
     if !options.json {
         print(out, &picture(&options.name));
     }
-    let mut child = supervisor::spawn(options)?;
-    let hold = Arc::new(Mutex::new(child.stdin.take()));
+    // Before anything is begun: who is interrupted in between must not leave a supervisor to clean up behind its back.
+    let hold = Arc::new(Mutex::new(Hold::Nothing));
     let interrupted = (Arc::clone(&hold), options.name.clone());
     signals::on_interrupt(move |signal| {
         let (hold, lab) = interrupted;
-        drop(hold.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let held = std::mem::replace(&mut *hold.lock().unwrap_or_else(PoisonError::into_inner), Hold::Over);
+        if let Hold::Pipe(pipe, supervisor) = held {
+            drop(pipe);
+            // One that has not begun yet would begin behind the back of whoever looks for what is left.
+            wait_for(PATIENCE, || has_ended(supervisor));
+        }
         down::end_of_process(&lab, signal);
     });
+    let mut child = begin(options, &hold)?;
     follow(&mut child, options, out)?;
     let seconds = start.elapsed().as_secs_f64();
     if !options.json {
         print(out, &format!(" ✓ lab '{}' is up{seconds:>48.1} s\n", options.name));
     }
     Ok(Building { hold, seconds })
+}
+
+/// Starts the supervisor, unless this process is about to end.
+fn begin(options: &Options, hold: &Mutex<Hold>) -> Result<Child, LabError> {
+    let mut held = hold.lock().unwrap_or_else(PoisonError::into_inner);
+    if matches!(*held, Hold::Over) {
+        drop(held);
+        signals::wait_for_the_end();
+    } else {
+        let mut child = supervisor::spawn(options)?;
+        if let Some(pipe) = child.stdin.take() {
+            *held = Hold::Pipe(pipe, child.id());
+        }
+        return Ok(child);
+    }
+    Err(LabError::failed("interrupted before anything was begun"))
+}
+
+/// True for a process that is gone, or that only waits for its parent to ask how it ended.
+fn has_ended(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name in between may hold anything but comes to an end with the last bracket.
+    stat.rsplit(')')
+        .next()
+        .is_none_or(|rest| rest.trim_start().is_empty() || rest.trim_start().starts_with('Z'))
 }
 
 fn follow(child: &mut Child, options: &Options, out: &mut dyn Write) -> Result<(), LabError> {
