@@ -117,6 +117,13 @@ impl Router {
         self.announce(now, rounds, retires || before.1 != self.config.options);
     }
 
+    /// Says what this machine's IPv4 addresses and the broadcast addresses of its networks are: RFC 6324, section 3.3, speaks of those of
+    /// any interface, whenever they came. Hosts are not told, since nothing that they are offered changes.
+    pub fn set_own(&mut self, own: Vec<Ipv4Addr>, broadcasts: Vec<Ipv4Addr>) {
+        self.site = Site::new(self.config.address, &own, &broadcasts);
+        (self.config.own_addresses, self.config.broadcasts) = (own, broadcasts);
+    }
+
     /// Says which IPv4 addresses are on links of this machine: answering an unknown one makes the kernel look for its station, so that
     /// forged ones are answered at a lower rate.
     pub fn set_near(&mut self, near: Vec<Ipv4Prefix>) {

@@ -1,5 +1,6 @@
 //! The control plane: handshakes, enrolment, names, the control socket. tokio lives here and nowhere else.
 
+mod addresses;
 mod allowed;
 mod api;
 mod capture;
@@ -158,6 +159,7 @@ async fn serve(
     let server = Server::bind(&site.config.control, 0o600)
         .map_err(|e| Failure::new(format!("control socket {}: {e}", site.config.control.display())))?;
     let (translates, within) = (site.config.nat64.is_some(), site.fabric_mtu());
+    let routes_isatap = site.config.isatap.is_some();
     let control = Arc::new(Control {
         file: path.to_path_buf(),
         net,
@@ -177,6 +179,9 @@ async fn serve(
     tasks.spawn(server.serve(api::Api(Arc::clone(&control))));
     if translates {
         tasks.spawn(ways::watch(control.net.clone(), within));
+    }
+    if routes_isatap {
+        tasks.spawn(addresses::watch(Arc::clone(&control)));
     }
     if let Some(door) = &control.door {
         for listener in listeners {

@@ -8,5 +8,5 @@ mod native;
 mod ports;
 
 pub(crate) use devices::{Devices, change_prefixes, error_sources, prepare};
-pub(crate) use machine::Machine;
+pub(crate) use machine::{Machine, addresses_now};
 pub(crate) use native::Advertised;

@@ -13,7 +13,7 @@ use sixgate_isatap::{HostView, RememberedHost, RetiringHost, RouterConfig};
 use sixgate_nat64::{BibView, PoolView, SessionView};
 use sixgate_reason::{Counters, Reason};
 use sixgate_time::{Duration, Instant};
-use sixgate_wire::addr::Ipv6Prefix;
+use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix};
 use sixgate_wire::lease::Lease;
 use tokio::sync::oneshot;
 
@@ -31,6 +31,8 @@ pub(crate) enum ToNet {
     Snapshot(Arc<Snapshot>),
     /// Who is served by the ISATAP router has changed.
     Isatap(Box<RouterConfig>),
+    /// The addresses of this machine have changed.
+    Machine(Box<Addresses>),
     /// How large packets may be, by destination.
     Ways(Arc<KernelWays>),
     /// ISATAP hosts that an earlier run served: they are told that the router is back.
@@ -43,6 +45,17 @@ pub(crate) enum ToNet {
     Ask(Question),
     /// End in order.
     Stop,
+}
+
+/// What the ISATAP router knows of the machine that it is on.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Addresses {
+    /// All IPv4 addresses.
+    pub(crate) own: Vec<Ipv4Addr>,
+    /// The broadcast addresses of its networks.
+    pub(crate) broadcasts: Vec<Ipv4Addr>,
+    /// The IPv4 links, each with the addresses that are on it.
+    pub(crate) near: Vec<Ipv4Prefix>,
 }
 
 /// A client at the moment its socket moves to the packet plane.

@@ -249,3 +249,39 @@ fn a_router_alone_that_does_not_forward_towards_its_routes_says_where() {
     assert_eq!(findings(&row), Vec::<serde_json::Value>::new());
     assert!(router.stop());
 }
+
+#[test]
+fn a_router_alone_knows_an_address_that_its_machine_gets_later_for_its_own() {
+    let mut row = Row::new("a");
+    row.ip("middle", "addr add 10.6.8.1/24 dev m0");
+    row.ip("middle", "addr add fd00:1::1/64 dev m1 nodad");
+    row.ip("right", "addr add fd00:1::7/64 dev r0 nodad");
+    row.ip("right", "-6 route add default via fd00:1::1");
+    let file = row.file(
+        "router",
+        "[isatap]\ninterface = \"m0\"\nprefix = \"fd00:2::/64\"\nroutes = [{ prefix = \"fd00:1::/64\" }]\n\
+         [[isatap.allow]]\nhosts = [\"10.6.0.0/16\"]\ngroup = \"helpdesk\"\n\
+         [[policy]]\nfrom = \"any\"\nto = \"any\"\n",
+    );
+    let router = row.daemon("middle", &["run"], &file);
+    // RFC 6324, section 3.3: the router must not encapsulate what leads to itself, by whichever of its interfaces.
+    let loops = |row: &Row| {
+        let _ = row.sh("right", "ping -n -c 1 -W 1 fd00:2::5efe:10.6.99.1");
+        router.ask(&["counters"])["counters"]["isatap-loop"].as_u64().unwrap_or(0)
+    };
+    assert_eq!(loops(&row), 0);
+    row.ip("middle", "addr add 10.6.99.1/24 dev m1");
+    assert!(wait(Duration::from_secs(5), || loops(&row) > 0), "{}", router.ask(&["counters"]));
+    // A reload does not bring back what was known at the start.
+    router.reload();
+    let before = loops(&row);
+    assert!(loops(&row) > before);
+    // And it is somebody else's again when it is gone.
+    row.ip("middle", "addr del 10.6.99.1/24 dev m1");
+    let stays = || {
+        let before = loops(&row);
+        loops(&row) == before
+    };
+    assert!(wait(Duration::from_secs(5), stays), "{}", router.ask(&["counters"]));
+    assert!(router.stop());
+}

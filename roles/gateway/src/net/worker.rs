@@ -232,6 +232,12 @@ impl Worker {
                     }
                     self.review();
                 }
+                Ok(ToNet::Machine(addresses)) => {
+                    if let Some(link) = &mut self.isatap {
+                        link.router.set_own(addresses.own, addresses.broadcasts);
+                        link.router.set_near(addresses.near);
+                    }
+                }
                 Ok(ToNet::Remember(hosts)) => {
                     if let Some(link) = &mut self.isatap {
                         link.router.remember(self.now, &hosts);

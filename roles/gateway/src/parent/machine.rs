@@ -8,6 +8,7 @@ use sixgate_io_host::Netlink;
 use sixgate_wire::addr::Ipv4Prefix;
 
 use crate::Failure;
+use crate::seam::Addresses;
 
 /// The IPv4 addresses of the machine, by link.
 pub(crate) struct Machine {
@@ -21,13 +22,7 @@ pub(crate) struct Machine {
 impl Machine {
     /// Looks at the machine with the eyes of the file.
     pub(crate) fn look(netlink: &mut Netlink, config: &Gateway) -> Result<Self, Failure> {
-        let mut addresses = Vec::new();
-        for link in netlink.links()? {
-            for (address, length) in netlink.ipv4_addresses(link.index)? {
-                addresses.push((link.index, link.name.clone(), address, length));
-            }
-        }
-        let mut machine = Self { addresses, inside: None, isatap: None };
+        let mut machine = Self { addresses: ipv4_addresses(netlink)?, inside: None, isatap: None };
         if let Some(site) = &config.site {
             machine.inside = Some(machine.of_link(&site.inside, "gateway.inside")?);
         }
@@ -35,6 +30,11 @@ impl Machine {
             machine.isatap = Some(machine.isatap_address(isatap)?);
         }
         Ok(machine)
+    }
+
+    /// What the ISATAP router is told of it.
+    pub(crate) fn addresses(&self) -> Addresses {
+        Addresses { own: self.own().collect(), broadcasts: self.broadcasts(), near: self.near() }
     }
 
     fn isatap_address(&self, isatap: &Isatap) -> Result<Ipv4Addr, Failure> {
@@ -87,6 +87,24 @@ impl Machine {
     pub(crate) fn representative(&self) -> Option<Ipv4Addr> {
         self.inside.or_else(|| self.own().find(|a| !a.is_loopback()))
     }
+}
+
+/// The addresses that the machine has at this moment, whatever the file says.
+pub(crate) fn addresses_now(netlink: &mut Netlink) -> Result<Addresses, Failure> {
+    Ok(Machine { addresses: ipv4_addresses(netlink)?, inside: None, isatap: None }.addresses())
+}
+
+fn ipv4_addresses(netlink: &mut Netlink) -> Result<Vec<(u32, String, Ipv4Addr, u8)>, Failure> {
+    let all = netlink.addresses(None)?;
+    let mut found = Vec::new();
+    for link in netlink.links()? {
+        for of_link in all.iter().filter(|a| a.link == link.index) {
+            if let IpAddr::V4(address) = of_link.address {
+                found.push((link.index, link.name.clone(), address, of_link.length));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A global IPv6 address of the machine, for ICMPv6 errors of a translator that works alone.
