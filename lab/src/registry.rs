@@ -71,11 +71,19 @@ fn lock_path(lab: &str) -> PathBuf {
 
 /// Makes the lab's directory.
 pub(crate) fn create(lab: &str) -> Result<(), LabError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory(lab))
-        .map_err(|e| LabError::io("make /run/sixgate-lab", &e))
+    make(&directory(lab))
+}
+
+/// Makes a directory and what is above it, also while another lab that ends takes away what is above.
+fn make(directory: &Path) -> Result<(), LabError> {
+    let mut tries = 0..10;
+    loop {
+        match fs::DirBuilder::new().recursive(true).mode(0o700).create(directory) {
+            Ok(()) => return Ok(()),
+            Err(_) if tries.next().is_some() => {}
+            Err(error) => return Err(LabError::io("make /run/sixgate-lab", &error)),
+        }
+    }
 }
 
 /// Writes the state by rename, so that a reader sees one version whole.
@@ -100,11 +108,7 @@ pub(crate) fn load(lab: &str) -> Result<State, LabError> {
 
 /// Takes the lab's lock; `None` while a supervisor or reaper holds it.
 pub(crate) fn try_lock(lab: &str) -> Result<Option<File>, LabError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(BASE)
-        .map_err(|e| LabError::io("make /run/sixgate-lab", &e))?;
+    make(Path::new(BASE))?;
     let path = lock_path(lab);
     for _ in 0..100 {
         let file = File::options()
