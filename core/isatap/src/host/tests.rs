@@ -147,6 +147,15 @@ fn solicits_at_once_then_every_four_seconds_then_every_half_minute() {
 }
 
 #[test]
+fn a_router_gets_packets_only_after_its_answer() {
+    let mut host = host(T0, &[R1]);
+    assert_eq!(kinds(&mut host), [(R1, Kind::RouterSolicitation)]);
+    assert_eq!(host.encapsulate(T0, &data(fe80(HOST), six(CLIENT))), NO_ROUTE);
+    advertise(&mut host, T0, R1, &usual());
+    assert_eq!(send(&mut host, T0, CLIENT), Ok(R1));
+}
+
+#[test]
 fn a_router_whose_address_looks_global_is_asked_by_both_forms() {
     let public = Ipv4Addr::new(203, 0, 114, 1);
     let mut host = host(T0, &[public]);
