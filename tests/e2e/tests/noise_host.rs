@@ -73,7 +73,9 @@ fn noise() -> Noise {
         message[..2].copy_from_slice(&[134, 0]);
         packets::ipv6(v6("fe80::5efe:a06:842"), v6("fe80::5efe:a06:814"), 58, &message)
     });
-    noise.kind("a solicitation that is none", &["isatap-nd-invalid"], |chance| {
+    // A redirect is judged by its type alone.
+    let reasons = &["isatap-nd-invalid", "isatap-redirect-ignored"];
+    noise.kind("a solicitation that is none", reasons, |chance| {
         let mut message = chance.some(8, 200);
         message[0] = chance.one_of(&[133, 135, 137]);
         packets::ipv6(v6("fe80::5efe:a06:842"), v6("fe80::5efe:a06:814"), 58, &message)
