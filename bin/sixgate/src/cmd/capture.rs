@@ -31,24 +31,31 @@ use crate::print::{Out, complain};
 
 Inner and outer packets; the comment of each has the verdict, its reason and the policy rule.")]
 pub(crate) struct Args {
-    /// End after so many seconds
-    #[arg(long, value_name = "N")]
-    seconds: Option<u64>,
-    /// End after so many packets
-    #[arg(long, value_name = "N")]
-    packets: Option<u64>,
+    #[command(flatten)]
+    which: Which,
     /// Write pcapng to this file; - is standard output. Without it, lines of text
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Only packets from or to this host: name or address
-    #[arg(long, value_name = "HOST")]
-    host: Option<String>,
-    /// Only packets from or to this client
-    #[arg(long, value_name = "CLIENT")]
-    client: Option<String>,
     /// The summary as one line of JSON on standard error: for `sixgate lab capture`, which writes the file itself
     #[arg(long, hide = true)]
     counted: bool,
+}
+
+/// Which packets, and how many: here and in `sixgate lab capture`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Which {
+    /// End after so many seconds
+    #[arg(long, value_name = "N")]
+    pub(crate) seconds: Option<u64>,
+    /// End after so many packets
+    #[arg(long, value_name = "N")]
+    pub(crate) packets: Option<u64>,
+    /// Only packets from or to this host: name or address
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// Only packets from or to this client
+    #[arg(long, value_name = "CLIENT")]
+    pub(crate) client: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
@@ -56,10 +63,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
         return Err(Trouble::usage("--json is the summary of a file: give one with -o FILE"));
     }
     let request = CaptureRequest {
-        host: args.host.clone(),
-        client: args.client.clone(),
-        packets: args.packets,
-        seconds: args.seconds,
+        host: args.which.host.clone(),
+        client: args.which.client.clone(),
+        packets: args.which.packets,
+        seconds: args.which.seconds,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::trouble;
 use crate::cli::Context;
-use crate::cmd::capture::{create, is_stdout, wrote};
+use crate::cmd::capture::{Which, create, is_stdout, wrote};
 use crate::exit::{Exit, Trouble};
 
 const GATEWAY: &str = "gateway";
@@ -45,21 +45,11 @@ pub(super) struct Capture {
     /// The node
     #[arg(long, value_name = "NODE", default_value = GATEWAY)]
     on: String,
-    /// End after so many seconds
-    #[arg(long, value_name = "N")]
-    seconds: Option<u64>,
-    /// End after so many packets
-    #[arg(long, value_name = "N")]
-    packets: Option<u64>,
+    #[command(flatten)]
+    which: Which,
     /// Write pcapng to this file of the machine; - is standard output. Without it, lines of text
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Only packets from or to this host: name or address
-    #[arg(long, value_name = "HOST")]
-    host: Option<String>,
-    /// Only packets from or to this client
-    #[arg(long, value_name = "CLIENT")]
-    client: Option<String>,
 }
 
 pub(super) fn trace(options: &Options, args: &Trace, context: &Context) -> Result<Exit, Trouble> {
@@ -76,9 +66,9 @@ pub(super) fn who(options: &Options, args: &Who, context: &Context) -> Result<Ex
 
 pub(super) fn capture(options: &Options, args: &Capture, context: &Context) -> Result<Exit, Trouble> {
     let mut command = vec!["capture".to_owned()];
-    let numbers = [("seconds", args.seconds), ("packets", args.packets)];
+    let numbers = [("seconds", args.which.seconds), ("packets", args.which.packets)];
     command.extend(numbers.into_iter().filter_map(|(name, value)| Some(format!("--{name}={}", value?))));
-    let words = [("host", &args.host), ("client", &args.client)];
+    let words = [("host", &args.which.host), ("client", &args.which.client)];
     command
         .extend(words.into_iter().filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?))));
     match args.output.as_deref() {
