@@ -17,6 +17,7 @@ mod metrics;
 pub(crate) mod nat64;
 mod native;
 mod net;
+mod news;
 mod policy;
 mod ptr;
 mod reload;

@@ -4,17 +4,13 @@
 //! the start as well. The address of the ISATAP link itself stays what it was: it is the router's identifier.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use sixgate_io_host::{Monitor, Netlink};
-use tokio::time::{MissedTickBehavior, interval};
+use sixgate_io_host::Netlink;
 
 use super::Control;
+use super::news::News;
 use crate::seam::{Addresses, ToNet};
 use crate::{Failure, parent};
-
-/// How often it is looked whether there is news: changes come in bursts.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Watches the addresses until the future is dropped.
 pub(crate) async fn watch(control: Arc<Control>) {
@@ -24,31 +20,23 @@ pub(crate) async fn watch(control: Arc<Control>) {
 }
 
 async fn follow(control: &Control) -> Result<(), Failure> {
-    let monitor = Monitor::new()?;
+    let mut news = News::start()?;
     let mut netlink = Netlink::new()?;
     let mut known = Addresses::default();
-    let mut pause = interval(PAUSE);
-    pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // At first without news: something may have changed before anybody watched.
-    let mut news = true;
     loop {
-        let mut missed = false;
-        if news {
-            match parent::addresses_now(&mut netlink) {
-                Ok(addresses) if addresses == known => {}
-                Ok(addresses) => {
-                    known = addresses.clone();
-                    control.has(addresses);
-                }
-                // A device may go while it is looked at.
-                Err(error) => {
-                    tracing::debug!("reading the addresses of this machine: {error}");
-                    missed = true;
-                }
+        news.next().await;
+        match parent::addresses_now(&mut netlink) {
+            Ok(addresses) if addresses == known => {}
+            Ok(addresses) => {
+                known = addresses.clone();
+                control.has(addresses);
+            }
+            // A device may go while it is looked at.
+            Err(error) => {
+                tracing::debug!("reading the addresses of this machine: {error}");
+                news.again();
             }
         }
-        pause.tick().await;
-        news = monitor.drain() || missed;
     }
 }
 
