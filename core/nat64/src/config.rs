@@ -8,6 +8,7 @@ use core::time::Duration;
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, Prefix64};
 
 use crate::endpoint::{Inside, Outside, Proto};
+use crate::share::Share;
 
 /// Settings of a [`crate::Nat64`]. The values are taken as they are: ranges and floors are checked where they are read.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Config {
     pub prefixes: Vec<Prefix64>,
     /// IPv4 transport addresses that we may use.
     pub pool: Vec<PoolEntry>,
+    /// Which ports of it we give away; all of it is ours for what comes in.
+    pub share: Share,
     /// Bindings that are always there.
     pub statics: Vec<StaticBinding>,
     /// Who may use a binding from the IPv4 side.
@@ -53,6 +56,7 @@ impl Default for Config {
         Self {
             prefixes: Vec::new(),
             pool: Vec::new(),
+            share: Share::default(),
             statics: Vec::new(),
             filtering: Filtering::EndpointIndependent,
             inbound_icmp_echo: true,

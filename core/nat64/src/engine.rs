@@ -78,7 +78,7 @@ impl Nat64 {
             bib: Bib::new(most.saturating_add(config.statics.len()), Key::derive(&seed, 1)),
             sessions: Sessions::new(most, Key::derive(&seed, 2)),
             clients: Clients::new(most, Key::derive(&seed, 3)),
-            pool: Pool::new(&config.pool, &seed),
+            pool: Pool::new(&config.pool, config.share, &seed),
             fragments6: Fragments::new(Key::derive(&seed, 4)),
             fragments4: Fragments::new(Key::derive(&seed, 5)),
             held: HeldSyns::new(Key::derive(&seed, 6)),
@@ -98,7 +98,7 @@ impl Nat64 {
     /// Takes over other settings. Sessions stay, except those whose outside transport address is no longer ours;
     /// the size of the tables grows when it must.
     pub fn reconfigure(&mut self, config: Config) {
-        self.pool.replace(&config.pool, &self.seed);
+        self.pool.replace(&config.pool, config.share, &self.seed);
         if config.errors_per_second != self.config.errors_per_second {
             self.errors6 = TokenBucket::new(config.errors_per_second, config.errors_per_second);
             self.errors4 = TokenBucket::new(config.errors_per_second, config.errors_per_second);

@@ -34,6 +34,7 @@
 //! | [`tcp`] | the TCP state machine of RFC 6146 |
 //! | `bib`, `session` | bindings and sessions with their timers |
 //! | `pool` | outside transport addresses |
+//! | [`Share`] | which of them are whose, where several translators have one pool |
 //! | `clients`, `held`, `fragments` | limits; SYNs and fragments that wait |
 //! | [`Ways`] | how large packets may be, by destination |
 //! | `engine` | [`Nat64`]: the two ways through the tables |
@@ -55,6 +56,7 @@ mod output;
 mod pool;
 mod scope;
 mod session;
+mod share;
 mod slab;
 pub mod tcp;
 pub mod translate;
@@ -64,4 +66,5 @@ pub use config::{Config, Filtering, PoolEntry, StaticBinding, Timeouts, ZeroChec
 pub use endpoint::{Inside, Outside, Peer, Proto};
 pub use engine::{BibView, Nat64, SessionView, Verdict};
 pub use pool::PoolView;
+pub use share::Share;
 pub use ways::Ways;

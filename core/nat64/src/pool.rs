@@ -17,6 +17,7 @@ use sixgate_wire::addr::Ipv4Prefix;
 use crate::config::PoolEntry;
 use crate::endpoint::{Inside, Outside, Proto};
 use crate::keyed::{Key, Numbers};
+use crate::share::Share;
 use block::Block;
 
 /// Addresses that one allocation looks at before it gives up: bounds the work when the pool is full.
@@ -58,6 +59,8 @@ pub struct PoolView {
 pub(crate) struct Pool {
     /// By protocol.
     ranges: [Vec<Range>; 3],
+    /// Which ports are given away.
+    share: Share,
     /// Bitmaps of the addresses that have been used: by protocol, range and address.
     blocks: HashMap<(Proto, u32, u32), Block, Key>,
     numbers: Numbers,
@@ -65,7 +68,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(entries: &[PoolEntry], seed: &[u8; 32]) -> Self {
+    pub(crate) fn new(entries: &[PoolEntry], share: Share, seed: &[u8; 32]) -> Self {
         let ranges = Proto::ALL.map(|proto| {
             let of_proto = entries.iter().filter(|e| e.protocol.is_none_or(|p| p == proto));
             of_proto
@@ -75,6 +78,7 @@ impl Pool {
         });
         Self {
             ranges,
+            share,
             blocks: HashMap::with_hasher(Key::derive(seed, 10)),
             numbers: Numbers::new(Key::derive(seed, 11)),
             key: Key::derive(seed, 12),
@@ -82,9 +86,9 @@ impl Pool {
     }
 
     /// Takes over the ranges of `entries` and forgets what is in use; [`Pool::take`] tells it again.
-    pub(crate) fn replace(&mut self, entries: &[PoolEntry], seed: &[u8; 32]) {
+    pub(crate) fn replace(&mut self, entries: &[PoolEntry], share: Share, seed: &[u8; 32]) {
         let numbers = core::mem::replace(&mut self.numbers, Numbers::new(self.key));
-        *self = Self::new(entries, seed);
+        *self = Self::new(entries, share, seed);
         self.numbers = numbers;
     }
 
@@ -116,7 +120,7 @@ impl Pool {
             let block = self
                 .blocks
                 .entry((proto, index, address.to_bits()))
-                .or_insert_with(|| Block::new(range.ports.clone()));
+                .or_insert_with(|| Block::new(&range.ports, self.share));
             while let Some(port) = block.find(proto, inside.port, &mut self.numbers) {
                 block.set(port);
                 range.used += 1;
@@ -138,7 +142,7 @@ impl Pool {
         let block = self
             .blocks
             .entry((proto, index as u32, outside.address.to_bits()))
-            .or_insert_with(|| Block::new(range.ports.clone()));
+            .or_insert_with(|| Block::new(&range.ports, self.share));
         let free = block.set(outside.port);
         range.used += u64::from(free);
         free
@@ -192,7 +196,7 @@ mod tests {
 
     fn pool(text: &str, ports: RangeInclusive<u16>) -> Pool {
         let entry = PoolEntry { protocol: None, addresses: text.parse().unwrap(), ports };
-        Pool::new(&[entry], &[3; 32])
+        Pool::new(&[entry], Share::default(), &[3; 32])
     }
 
     fn inside(host: u16, port: u16) -> Inside {
@@ -212,6 +216,37 @@ mod tests {
         pool.release(Proto::Tcp, one);
         assert_eq!(pool.allocate(Proto::Tcp, inside(1, 1), |_| false), Some(one));
         assert!(pool.allocate(Proto::Udp, inside(1, 1), |_| false).is_some());
+    }
+
+    #[test]
+    fn shares_give_ports_of_their_own_and_know_all_of_them() {
+        let entry = |ports| PoolEntry { protocol: None, addresses: "192.0.2.2/32".parse().unwrap(), ports };
+        let mut seen = BTreeSet::new();
+        for index in 0..3 {
+            let share = Share::new(index, 3);
+            let mut pool = Pool::new(&[entry(100..=999)], share, &[index as u8; 32]);
+            while let Some(outside) = pool.allocate(Proto::Tcp, inside(1, 2000), |_| false) {
+                assert_eq!(share.owner_of_port(outside.port), index);
+                assert!(seen.insert(outside.port));
+            }
+            let foreign = Outside { address: [192, 0, 2, 2].into(), port: 128 + 64 * (index + 2) };
+            assert!(!share.has(foreign.port) && pool.contains(Proto::Tcp, foreign));
+            assert!(pool.take(Proto::Tcp, foreign) && !pool.take(Proto::Tcp, foreign));
+            pool.release(Proto::Tcp, foreign);
+            assert_eq!(pool.allocate(Proto::Tcp, inside(1, 2000), |_| false), None);
+        }
+        assert!(seen.into_iter().eq(100..=999));
+    }
+
+    #[test]
+    fn ports_of_a_share_are_as_unpredictable_as_the_others() {
+        let entry =
+            PoolEntry { protocol: None, addresses: "192.0.2.2/32".parse().unwrap(), ports: 1024..=65_535 };
+        let mut pool = Pool::new(&[entry], Share::new(1, 4), &[5; 32]);
+        let places: BTreeSet<u16> = (0..200)
+            .map(|n| pool.allocate(Proto::Icmp, inside(1, n), |_| false).unwrap().port % 64)
+            .collect();
+        assert!(places.len() > 50, "{}", places.len());
     }
 
     #[test]
@@ -263,6 +298,7 @@ mod tests {
             |protocol, text: &str, ports| PoolEntry { protocol, addresses: text.parse().unwrap(), ports };
         let mut pool = Pool::new(
             &[entry(Some(Proto::Tcp), "192.0.2.9/32", 100..=200), entry(None, "192.0.2.8/32", 5..=5)],
+            Share::default(),
             &[0; 32],
         );
         let at = |last: u8, port| Outside { address: [192, 0, 2, last].into(), port };
