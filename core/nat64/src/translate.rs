@@ -4,6 +4,7 @@
 //! [`Mapping6`]. Headers are rewritten in place in a [`sixgate_wire::Packet`]; checksums are corrected by what changed,
 //! so that a packet that arrives damaged leaves exactly as damaged.
 
+mod carried;
 mod error;
 mod icmp;
 mod layout;
@@ -15,6 +16,7 @@ mod transport;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+pub use carried::Carried;
 pub use error::{LARGEST_V4_ERROR, LARGEST_V6_ERROR, error_to_v4, error_to_v6};
 pub use icmp::{Links, Message4, Message6, message_to_v4, message_to_v6};
 pub use layout::{Fault4, Fault6, Fragment4, Layout4, Layout6};

@@ -11,8 +11,8 @@ use sixgate_wire::{icmpv6, ipv4, ipv6, protocol};
 
 use super::icmp::{ECHO_REPLY, ECHO_REQUEST, Message4, Message6, TIME_EXCEEDED, UNREACHABLE};
 use super::pieces::fragment_header;
-use super::transport::{Change, rewrite, rewrite_echo};
-use super::{Mapping4, Mapping6, Ports, Quote4, Quote6, SMALLEST_DF};
+use super::transport::{Change, rewrite, rewrite_addresses, rewrite_echo};
+use super::{Carried, Mapping4, Mapping6, Ports, Quote4, Quote6, SMALLEST_DF};
 use crate::endpoint::Proto;
 
 /// Octets of an ICMPv4 error behind the IPv4 header: 576 in all (RFC 1812, section 4.3.2.3).
@@ -26,21 +26,22 @@ const LEAST_WITH_EXTENSION: usize = 128;
 ///
 /// `quote` was read from `message`, `inner` is what the quoted packet becomes, `outer` are the addresses that `message`
 /// came with.
-pub fn error_to_v4(
+pub fn error_to_v4<T: Copy + Into<Carried>>(
     message: &[u8],
-    quote: &Quote6<'_>,
+    quote: &Quote6<'_, T>,
     to: Message4,
     inner: &Mapping4,
     outer: (Ipv6Addr, Ipv6Addr),
     out: &mut [u8; LARGEST_V4_ERROR],
 ) -> usize {
     let layout = &quote.layout;
+    let carried: Carried = quote.proto.into();
     let mut packet = [0; LARGEST_V4_ERROR];
     let (front, room) = packet.split_at_mut(ipv4::HEADER);
     let length = layout.total - layout.transport;
-    let (identification, dont_fragment, more_fragments) = match layout.fragment {
-        Some(f) => (f.identification as u16, false, f.more),
-        None => (0, ipv4::HEADER + length > SMALLEST_DF, false),
+    let (identification, dont_fragment, more_fragments, fragment_offset) = match layout.fragment {
+        Some(f) => (f.identification as u16, false, f.more, f.offset),
+        None => (0, ipv4::HEADER + length > SMALLEST_DF, false, 0),
     };
     let header = ipv4::Header {
         tos: layout.traffic_class,
@@ -48,25 +49,25 @@ pub fn error_to_v4(
         identification,
         dont_fragment,
         more_fragments,
-        fragment_offset: 0,
+        fragment_offset,
         // RFC 7915, section 5.3: the quoted hop limit is what the router saw.
         ttl: layout.hop_limit,
-        protocol: quote.proto.v4_number(),
+        protocol: carried.v4_number(),
         src: inner.src,
         dst: inner.dst,
     };
     front.copy_from_slice(&header.octets());
     let transport = copy(room, &quote.bytes[layout.transport..]);
     let (src, dst) = (layout.src, layout.dst);
-    match quote.proto {
-        Proto::Tcp | Proto::Udp => rewrite(
-            quote.proto,
-            transport,
-            Change::to_v4((src, dst), (inner.src, inner.dst)),
-            Ports { src: inner.src_port, dst: inner.dst_port },
-            false,
-        ),
-        Proto::Icmp => {
+    let addresses = Change::to_v4((src, dst), (inner.src, inner.dst));
+    match carried {
+        // A later fragment has no transport header.
+        _ if fragment_offset != 0 => {}
+        Carried::Known(proto @ (Proto::Tcp | Proto::Udp)) => {
+            rewrite(proto, transport, addresses, Ports { src: inner.src_port, dst: inner.dst_port }, false)
+        }
+        Carried::Other(_) => rewrite_addresses(carried, transport, addresses, false),
+        Carried::Known(Proto::Icmp) => {
             let request = transport.first() == Some(&icmpv6::ECHO_REQUEST);
             let old = checksum::pseudo_v6(src, dst, protocol::ICMPV6, length as u32);
             let kind = if request { ECHO_REQUEST } else { ECHO_REPLY };
@@ -94,21 +95,22 @@ pub fn error_to_v4(
 ///
 /// `quote` was read from `message`, `inner` is what the quoted packet becomes, `outer` are the addresses that the
 /// result will go out with.
-pub fn error_to_v6(
+pub fn error_to_v6<T: Copy + Into<Carried>>(
     message: &[u8],
-    quote: &Quote4<'_>,
+    quote: &Quote4<'_, T>,
     to: Message6,
     inner: &Mapping6,
     outer: (Ipv6Addr, Ipv6Addr),
     out: &mut [u8; LARGEST_V6_ERROR],
 ) -> usize {
     let layout = &quote.layout;
+    let carried: Carried = quote.proto.into();
     let mut packet = [0; LARGEST_V6_ERROR];
     let headers = if layout.fragment.is_some() { ipv6::HEADER + 8 } else { ipv6::HEADER };
     let (front, room) = packet.split_at_mut(headers);
     let length = layout.total - layout.transport;
     let payload_len = length + headers - ipv6::HEADER;
-    let next_header = if layout.fragment.is_some() { protocol::FRAGMENT } else { quote.proto.v6_number() };
+    let next_header = if layout.fragment.is_some() { protocol::FRAGMENT } else { carried.v6_number() };
     let header = ipv6::Header {
         traffic_class: layout.tos,
         flow_label: 0,
@@ -121,20 +123,18 @@ pub fn error_to_v6(
     };
     front[..ipv6::HEADER].copy_from_slice(&header.octets());
     if let Some(f) = layout.fragment {
-        let octets =
-            fragment_header(quote.proto.v6_number(), f.offset, f.more, u32::from(layout.identification));
+        let octets = fragment_header(carried.v6_number(), f.offset, f.more, u32::from(layout.identification));
         front[ipv6::HEADER..].copy_from_slice(&octets);
     }
     let transport = copy(room, &quote.bytes[layout.transport..]);
-    match quote.proto {
-        Proto::Tcp | Proto::Udp => rewrite(
-            quote.proto,
-            transport,
-            Change::to_v6((layout.src, layout.dst), (inner.src, inner.dst)),
-            Ports { src: inner.src_port, dst: inner.dst_port },
-            false,
-        ),
-        Proto::Icmp => {
+    let addresses = Change::to_v6((layout.src, layout.dst), (inner.src, inner.dst));
+    match carried {
+        _ if layout.fragment.is_some_and(|f| f.offset != 0) => {}
+        Carried::Known(proto @ (Proto::Tcp | Proto::Udp)) => {
+            rewrite(proto, transport, addresses, Ports { src: inner.src_port, dst: inner.dst_port }, false)
+        }
+        Carried::Other(_) => rewrite_addresses(carried, transport, addresses, false),
+        Carried::Known(Proto::Icmp) => {
             let request = transport.first() == Some(&ECHO_REQUEST);
             let new = checksum::pseudo_v6(inner.src, inner.dst, protocol::ICMPV6, length as u32);
             let kind = if request { icmpv6::ECHO_REQUEST } else { icmpv6::ECHO_REPLY };

@@ -42,7 +42,8 @@ pub struct Layout6 {
     pub total: usize,
     /// Where the transport header starts; in a later fragment, where its data starts.
     pub transport: usize,
-    /// IPv6 number of the transport. [`protocol::AH`] when an authentication header stands in front of it.
+    /// IPv6 number of the transport. [`protocol::AH`] when an authentication header stands in front of it: then that is
+    /// what `transport` is the place of.
     pub protocol: u8,
     /// The fragment header, if there is one.
     pub fragment: Option<Fragment>,
@@ -91,11 +92,11 @@ impl Layout6 {
         {
             return Err(Fault6::ExtensionAfterFragment);
         }
-        let authenticated = upper.offset > ipv6::HEADER && crosses_authentication(ip, upper.offset);
+        let authentication = authentication(ip, upper.offset);
         Ok(Self {
             total: bytes.len(),
-            transport: upper.offset,
-            protocol: if authenticated { protocol::AH } else { upper.protocol },
+            transport: authentication.unwrap_or(upper.offset),
+            protocol: if authentication.is_some() { protocol::AH } else { upper.protocol },
             fragment: upper.fragment,
             traffic_class: ip.traffic_class(),
             hop_limit: ip.hop_limit(),
@@ -118,23 +119,23 @@ fn is_extension(next_header: u8) -> bool {
     )
 }
 
-/// True when the headers before `end`, which [`extension::walk`] has followed, contain an authentication header:
-/// it covers addresses, so that what it protects cannot be translated.
-fn crosses_authentication(ip: &Ipv6<'_>, end: usize) -> bool {
+/// Where among the headers before `end`, which [`extension::walk`] has followed, an authentication header is: it covers
+/// addresses, so that what it protects cannot be translated.
+fn authentication(ip: &Ipv6<'_>, end: usize) -> Option<usize> {
     let bytes = ip.bytes();
     let (mut next, mut at) = (ip.next_header(), ipv6::HEADER);
     for _ in 0..=extension::MOST_HEADERS {
         if at >= end || at + 1 >= bytes.len() {
-            return false;
+            return None;
         }
         if next == protocol::AH {
-            return true;
+            return Some(at);
         }
         let length = if next == protocol::FRAGMENT { 8 } else { (usize::from(bytes[at + 1]) + 1) * 8 };
         next = bytes[at];
         at += length;
     }
-    false
+    None
 }
 
 /// Where an IPv4 fragment belongs.
@@ -288,7 +289,8 @@ mod tests {
     #[test]
     fn authentication_hides_the_transport() {
         let packet = v6(protocol::AH, &[6, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 9, 9, 9, 9]);
-        assert_eq!(Layout6::of(&packet).unwrap().protocol, protocol::AH);
+        let layout = Layout6::of(&packet).unwrap();
+        assert_eq!((layout.protocol, layout.transport), (protocol::AH, 40));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use sixgate_wire::packet::PartialChecksum;
 use sixgate_wire::{Packet, Segmentation, icmpv6, ipv4, udp};
 
 use super::icmp::{ECHO_REPLY, ECHO_REQUEST};
-use super::transport::{Change, rewrite, rewrite_echo};
-use super::{Layout6, Mapping4, Ports, SMALLEST_DF};
+use super::transport::{Change, rewrite, rewrite_addresses, rewrite_echo};
+use super::{Carried, Layout6, Mapping4, Ports, SMALLEST_DF};
 use crate::endpoint::Proto;
 
 /// What the addresses do not decide.
@@ -44,7 +44,14 @@ pub(super) fn segment(header: usize, transport: &[u8], segmentation: Segmentatio
 /// ICMP messages must be echo messages; errors are another matter (see [`super::error_to_v4`]). In a later fragment the
 /// transport is left alone. False, and no change, when the result would exceed 65,535 octets or the offload metadata
 /// does not fit the packet.
-pub fn v6_to_v4(packet: &mut Packet, at: &Layout6, proto: Proto, to: &Mapping4, options: &V4Options) -> bool {
+pub fn v6_to_v4(
+    packet: &mut Packet,
+    at: &Layout6,
+    carried: impl Into<Carried>,
+    to: &Mapping4,
+    options: &V4Options,
+) -> bool {
+    let carried = carried.into();
     let Ok(total_len) = u16::try_from(ipv4::HEADER + at.total - at.transport) else {
         return false;
     };
@@ -56,7 +63,7 @@ pub fn v6_to_v4(packet: &mut Packet, at: &Layout6, proto: Proto, to: &Mapping4, 
     let later = at.fragment.is_some_and(|f| f.offset != 0);
     if !later {
         let transport = &mut packet.bytes_mut()[at.transport..at.total];
-        translate_transport(transport, at, proto, to, options, partial.is_some());
+        translate_transport(transport, at, carried, to, options, partial.is_some());
     }
     let (identification, dont_fragment, more_fragments, fragment_offset) = match at.fragment {
         // RFC 7915, section 5.1.1: the low half of the identification, and routers may fragment further.
@@ -71,7 +78,7 @@ pub fn v6_to_v4(packet: &mut Packet, at: &Layout6, proto: Proto, to: &Mapping4, 
         more_fragments,
         fragment_offset,
         ttl: at.hop_limit.saturating_sub(1),
-        protocol: proto.v4_number(),
+        protocol: carried.v4_number(),
         src: to.src,
         dst: to.dst,
     };
@@ -87,17 +94,17 @@ pub fn v6_to_v4(packet: &mut Packet, at: &Layout6, proto: Proto, to: &Mapping4, 
 fn translate_transport(
     transport: &mut [u8],
     at: &Layout6,
-    proto: Proto,
+    carried: Carried,
     to: &Mapping4,
     options: &V4Options,
     partial: bool,
 ) {
-    match proto {
-        Proto::Tcp | Proto::Udp => {
-            let addresses = Change::to_v4((at.src, at.dst), (to.src, to.dst));
+    let addresses = Change::to_v4((at.src, at.dst), (to.src, to.dst));
+    match carried {
+        Carried::Known(proto @ (Proto::Tcp | Proto::Udp)) => {
             rewrite(proto, transport, addresses, Ports { src: to.src_port, dst: to.dst_port }, partial);
         }
-        Proto::Icmp => {
+        Carried::Known(Proto::Icmp) => {
             let kind =
                 if transport.first() == Some(&icmpv6::ECHO_REQUEST) { ECHO_REQUEST } else { ECHO_REPLY };
             // ICMP for IPv4 has no pseudo-header.
@@ -107,5 +114,6 @@ fn translate_transport(
             };
             rewrite_echo(transport, kind, to.src_port, pseudo, partial);
         }
+        Carried::Other(_) => rewrite_addresses(carried, transport, addresses, partial),
     }
 }

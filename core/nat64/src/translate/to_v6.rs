@@ -7,8 +7,8 @@ use sixgate_wire::{Packet, Segmentation, icmpv6, ipv6, protocol};
 use super::icmp::ECHO_REQUEST;
 use super::pieces::fragment_header;
 use super::to_v4::segment;
-use super::transport::{Change, rewrite, rewrite_echo};
-use super::{Layout4, Mapping6, Ports};
+use super::transport::{Change, rewrite, rewrite_addresses, rewrite_echo};
+use super::{Carried, Layout4, Mapping6, Ports};
 use crate::endpoint::Proto;
 
 /// What the addresses do not decide.
@@ -34,7 +34,14 @@ pub fn largest_v6(bytes: &[u8], at: &Layout4, segmentation: Segmentation) -> usi
 /// ICMP messages must be echo messages; errors are another matter (see [`super::error_to_v6`]). In a later fragment the
 /// transport is left alone. False, and no change, when there is not enough headroom or the offload metadata does not fit
 /// the packet.
-pub fn v4_to_v6(packet: &mut Packet, at: &Layout4, proto: Proto, to: &Mapping6, options: &V6Options) -> bool {
+pub fn v4_to_v6(
+    packet: &mut Packet,
+    at: &Layout4,
+    carried: impl Into<Carried>,
+    to: &Mapping6,
+    options: &V6Options,
+) -> bool {
+    let carried = carried.into();
     let partial = packet.offload.partial_checksum;
     if partial.is_some_and(|p| usize::from(p.start) != at.transport) {
         return false;
@@ -47,7 +54,7 @@ pub fn v4_to_v6(packet: &mut Packet, at: &Layout4, proto: Proto, to: &Mapping6, 
     }
     if at.fragment.is_none_or(|f| f.offset == 0) {
         let transport = &mut packet.bytes_mut()[at.transport..at.total];
-        translate_transport(transport, at, proto, to, options, partial.is_some());
+        translate_transport(transport, at, carried, to, options, partial.is_some());
     }
     packet.truncate(at.total);
     packet.pull_front(at.transport);
@@ -59,7 +66,7 @@ pub fn v4_to_v6(packet: &mut Packet, at: &Layout4, proto: Proto, to: &Mapping6, 
         traffic_class: options.traffic_class,
         flow_label: 0,
         payload_len,
-        next_header: if options.fragment_header { protocol::FRAGMENT } else { proto.v6_number() },
+        next_header: if options.fragment_header { protocol::FRAGMENT } else { carried.v6_number() },
         hop_limit: at.ttl.saturating_sub(1),
         src: to.src,
         dst: to.dst,
@@ -68,7 +75,7 @@ pub fn v4_to_v6(packet: &mut Packet, at: &Layout4, proto: Proto, to: &Mapping6, 
     if options.fragment_header {
         let (offset, more) = at.fragment.map_or((0, false), |f| (f.offset, f.more));
         // RFC 7915, section 4.1: the identification in the low half, zero in the high half.
-        let octets = fragment_header(proto.v6_number(), offset, more, u32::from(at.identification));
+        let octets = fragment_header(carried.v6_number(), offset, more, u32::from(at.identification));
         front[ipv6::HEADER..].copy_from_slice(&octets);
     }
     packet.offload.partial_checksum =
@@ -79,17 +86,17 @@ pub fn v4_to_v6(packet: &mut Packet, at: &Layout4, proto: Proto, to: &Mapping6, 
 fn translate_transport(
     transport: &mut [u8],
     at: &Layout4,
-    proto: Proto,
+    carried: Carried,
     to: &Mapping6,
     options: &V6Options,
     partial: bool,
 ) {
-    match proto {
-        Proto::Tcp | Proto::Udp => {
-            let addresses = Change::to_v6((at.src, at.dst), (to.src, to.dst));
+    let addresses = Change::to_v6((at.src, at.dst), (to.src, to.dst));
+    match carried {
+        Carried::Known(proto @ (Proto::Tcp | Proto::Udp)) => {
             rewrite(proto, transport, addresses, Ports { src: to.src_port, dst: to.dst_port }, partial);
         }
-        Proto::Icmp => {
+        Carried::Known(Proto::Icmp) => {
             let request = transport.first() == Some(&ECHO_REQUEST);
             let kind = if request { icmpv6::ECHO_REQUEST } else { icmpv6::ECHO_REPLY };
             let pseudo = Change {
@@ -98,5 +105,6 @@ fn translate_transport(
             };
             rewrite_echo(transport, kind, to.dst_port, pseudo, partial);
         }
+        Carried::Other(_) => rewrite_addresses(carried, transport, addresses, partial),
     }
 }

@@ -6,7 +6,7 @@ use sixgate_wire::checksum::{self, Sum};
 use sixgate_wire::packet::PartialChecksum;
 use sixgate_wire::{Packet, icmpv6, tcp, udp};
 
-use super::{Layout4, Ports};
+use super::{Carried, Layout4, Ports};
 use crate::endpoint::Proto;
 
 /// A part of what a checksum covers, before and after.
@@ -99,6 +99,23 @@ pub(super) fn rewrite(proto: Proto, transport: &mut [u8], addresses: Change, por
         // RFC 768: a checksum that is zero goes out as all ones, because zero means that there is none.
         value = 0xffff;
     }
+    field.copy_from_slice(&value.to_be_bytes());
+}
+
+/// Corrects the checksum of any other transport whose pseudo-header has the addresses in it, where it is there.
+pub(super) fn rewrite_addresses(carried: Carried, transport: &mut [u8], addresses: Change, partial: bool) {
+    let Some(at) = carried.checksum() else { return };
+    let Some(field) = transport.get_mut(at..at + 2) else { return };
+    let value = u16::from_be_bytes([field[0], field[1]]);
+    let value = if partial {
+        correct_partial(value, addresses)
+    } else {
+        match checksum::update(value, addresses.old, addresses.new) {
+            // RFC 3828, section 3.1: not even UDP-Lite may go without; for the others the two are the same number.
+            0 => 0xffff,
+            value => value,
+        }
+    };
     field.copy_from_slice(&value.to_be_bytes());
 }
 
