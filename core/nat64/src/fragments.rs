@@ -1,7 +1,9 @@
 //! Fragments of datagrams (RFC 6146, section 3.4): what the first one learned serves the others, and those that come
 //! before it wait. Nothing is put together here; each fragment is translated on its own.
 //!
-//! Bounded by datagrams and octets, altogether and for each source; overlap ends a datagram (RFC 5722).
+//! Bounded by datagrams and octets, altogether and for each source; overlap ends a datagram (RFC 5722). A source beyond
+//! its share is refused. When all is full, the oldest datagram makes room: whoever invents sources must not keep out
+//! the honest, whose fragments come close after each other.
 
 mod ranges;
 
@@ -22,6 +24,9 @@ const MOST_DATAGRAMS: usize = 2048;
 const MOST_DATAGRAMS_OF_SOURCE: u32 = 128;
 const MOST_OCTETS: u32 = 2 << 20;
 const MOST_OCTETS_OF_SOURCE: u32 = 192 << 10;
+/// Buffers that are kept for the next fragments, and the largest of them: more would be memory that one bad hour took.
+const MOST_SPARE: usize = 1024;
+const LARGEST_SPARE: usize = 2048;
 
 /// Which datagram a fragment belongs to (RFC 8200, section 4.5; RFC 791). IPv4 addresses as IPv4-mapped ones.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -52,8 +57,8 @@ struct Entry<M> {
     waiting: Queue,
     /// Octets that wait.
     octets: u32,
-    /// Overlapped: nothing more of it passes.
-    ended: bool,
+    /// Why nothing more of it passes: overlapped, or its first fragment was refused.
+    refused: Option<Reason>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -90,24 +95,33 @@ impl<M: Copy> Fragments<M> {
         }
     }
 
-    /// Notes a fragment and gives the number of its datagram.
+    /// Notes a fragment and gives the number of its datagram. Datagrams whose time is over, `timeout` after their
+    /// beginning, are given up first.
     ///
     /// # Errors
     /// Why the fragment must not pass.
-    pub(crate) fn arrive(&mut self, now: Instant, datagram: Datagram, part: Part) -> Result<u32, Reason> {
+    pub(crate) fn arrive(
+        &mut self,
+        now: Instant,
+        timeout: Duration,
+        datagram: Datagram,
+        part: Part,
+    ) -> Result<u32, Reason> {
         // RFC 8200, section 4.5: fragments but the last are multiples of eight, and the whole fits 65,535.
         let start = u32::from(part.offset);
         let end = u32::try_from(part.length).unwrap_or(u32::MAX).saturating_add(start);
         if part.length == 0 || end > 65_535 || part.more && !part.length.is_multiple_of(8) {
             return Err(MALFORMED_TRANSPORT);
         }
+        // Each entry is given up once, so that this costs no more than what has come before.
+        while self.expire_one(now, timeout) {}
         let id = match self.index.get(&datagram) {
             Some(id) => *id,
             None => self.begin(now, datagram)?,
         };
         let Some(entry) = self.entries.get_mut(id) else { return Err(NAT64_FRAGMENT_LIMIT) };
-        if entry.ended {
-            return Err(NAT64_FRAGMENT_OVERLAP);
+        if let Some(reason) = entry.refused {
+            return Err(reason);
         }
         let beyond = entry.total.is_some_and(|total| end > total || !part.more && end != total);
         let short = !part.more && entry.seen.end() > end;
@@ -117,8 +131,7 @@ impl<M: Copy> Fragments<M> {
             // The same octets again: one copy has been dealt with, the network made another.
             Added::Known => return Err(NAT64_FRAGMENT_OVERLAP),
             Added::Overlap => {
-                entry.ended = true;
-                self.drop_waiting(id);
+                self.refuse(id, NAT64_FRAGMENT_OVERLAP);
                 return Err(NAT64_FRAGMENT_OVERLAP);
             }
             Added::TooMany => {
@@ -134,8 +147,13 @@ impl<M: Copy> Fragments<M> {
 
     fn begin(&mut self, now: Instant, datagram: Datagram) -> Result<u32, Reason> {
         let share = self.shares.get(&datagram.src).copied().unwrap_or_default();
-        if self.entries.len() >= MOST_DATAGRAMS || share.datagrams >= MOST_DATAGRAMS_OF_SOURCE {
+        if share.datagrams >= MOST_DATAGRAMS_OF_SOURCE {
             return Err(NAT64_FRAGMENT_LIMIT);
+        }
+        if self.entries.len() >= MOST_DATAGRAMS
+            && let Some(oldest) = self.by_age.first()
+        {
+            self.forget(oldest);
         }
         self.shares.entry(datagram.src).or_default().datagrams += 1;
         let id = self.entries.insert(Entry {
@@ -147,7 +165,7 @@ impl<M: Copy> Fragments<M> {
             first: None,
             waiting: Queue::new(),
             octets: 0,
-            ended: false,
+            refused: None,
         });
         self.entries.push_back(&mut self.by_age, id);
         self.index.insert(datagram, id);
@@ -180,15 +198,21 @@ impl<M: Copy> Fragments<M> {
     /// # Errors
     /// [`NAT64_FRAGMENT_LIMIT`]; the datagram is forgotten then, since it can never be whole.
     pub(crate) fn hold(&mut self, id: u32, packet: &[u8], first: bool) -> Result<(), Reason> {
-        let Some(entry) = self.entries.get_mut(id) else { return Err(NAT64_FRAGMENT_LIMIT) };
         // A packet is shorter than 2^17.
         let length = packet.len() as u32;
-        let share = self.shares.entry(entry.datagram.src).or_default();
-        if self.octets + length > MOST_OCTETS || share.octets + length > MOST_OCTETS_OF_SOURCE {
+        let src = self.entries.get(id).map(|e| e.datagram.src);
+        let share = src.and_then(|src| self.shares.get(&src)).copied().unwrap_or_default();
+        if share.octets + length > MOST_OCTETS_OF_SOURCE {
             self.forget(id);
             return Err(NAT64_FRAGMENT_LIMIT);
         }
-        share.octets += length;
+        while self.octets + length > MOST_OCTETS {
+            let Some(oldest) = self.by_age.first() else { break };
+            self.forget(oldest);
+        }
+        // It may have been the oldest itself.
+        let Some(entry) = self.entries.get_mut(id) else { return Err(NAT64_FRAGMENT_LIMIT) };
+        self.shares.entry(entry.datagram.src).or_default().octets += length;
         self.octets += length;
         entry.octets += length;
         let mut buffer = self.spare.pop().unwrap_or_default();
@@ -223,7 +247,7 @@ impl<M: Copy> Fragments<M> {
         }
         out.reset();
         let fits = out.extend(&buffer);
-        self.spare.push(buffer);
+        keep(&mut self.spare, buffer);
         fits
     }
 
@@ -232,6 +256,14 @@ impl<M: Copy> Fragments<M> {
         if self.entries.get(id).is_some_and(|e| e.total.is_some_and(|total| e.seen.is_whole(total))) {
             self.forget(id);
         }
+    }
+
+    /// Gives up what waits of a datagram and refuses what comes of it later.
+    pub(crate) fn refuse(&mut self, id: u32, reason: Reason) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.refused = Some(reason);
+        }
+        self.drop_waiting(id);
     }
 
     pub(crate) fn forget(&mut self, id: u32) {
@@ -257,7 +289,7 @@ impl<M: Copy> Fragments<M> {
         }) {
             if let Some(buffer) = self.waiting.remove(held) {
                 octets += buffer.len() as u32;
-                self.spare.push(buffer);
+                keep(&mut self.spare, buffer);
                 self.given_up += 1;
             }
         }
@@ -289,6 +321,12 @@ impl<M: Copy> Fragments<M> {
     }
 }
 
+fn keep(spare: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
+    if spare.len() < MOST_SPARE && buffer.capacity() <= LARGEST_SPARE {
+        spare.push(buffer);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,12 +349,12 @@ mod tests {
     fn those_that_wait_come_out_after_the_first_and_the_entry_ends_when_whole() {
         let mut table = table();
         let mut out = Packet::new();
-        let id = table.arrive(Instant::ZERO, datagram(1), part(16, 5, false)).unwrap();
+        let id = table.arrive(Instant::ZERO, TWO, datagram(1), part(16, 5, false)).unwrap();
         table.hold(id, &[3], false).unwrap();
-        assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(8, 8, true)), Ok(id));
+        assert_eq!(table.arrive(Instant::ZERO, TWO, datagram(1), part(8, 8, true)), Ok(id));
         table.hold(id, &[2], false).unwrap();
         assert_eq!(table.total(id), Some(21));
-        table.arrive(Instant::ZERO, datagram(1), part(0, 8, true)).unwrap();
+        table.arrive(Instant::ZERO, TWO, datagram(1), part(0, 8, true)).unwrap();
         table.hold(id, &[1], true).unwrap();
         assert!(table.first_waits(id));
         let mut order = [0; 3];
@@ -333,46 +371,90 @@ mod tests {
     #[test]
     fn overlap_ends_the_datagram_and_repetition_does_not() {
         let mut table = table();
-        let id = table.arrive(Instant::ZERO, datagram(1), part(0, 16, true)).unwrap();
-        assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(0, 16, true)), Err(NAT64_FRAGMENT_OVERLAP));
-        assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(16, 8, true)), Ok(id));
+        let id = table.arrive(Instant::ZERO, TWO, datagram(1), part(0, 16, true)).unwrap();
+        assert_eq!(
+            table.arrive(Instant::ZERO, TWO, datagram(1), part(0, 16, true)),
+            Err(NAT64_FRAGMENT_OVERLAP)
+        );
+        assert_eq!(table.arrive(Instant::ZERO, TWO, datagram(1), part(16, 8, true)), Ok(id));
         table.hold(id, &[0; 9], false).unwrap();
-        assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(8, 24, true)), Err(NAT64_FRAGMENT_OVERLAP));
-        assert_eq!(table.arrive(Instant::ZERO, datagram(1), part(64, 8, false)), Err(NAT64_FRAGMENT_OVERLAP));
+        assert_eq!(
+            table.arrive(Instant::ZERO, TWO, datagram(1), part(8, 24, true)),
+            Err(NAT64_FRAGMENT_OVERLAP)
+        );
+        assert_eq!(
+            table.arrive(Instant::ZERO, TWO, datagram(1), part(64, 8, false)),
+            Err(NAT64_FRAGMENT_OVERLAP)
+        );
         assert_eq!(table.octets, 0);
         assert!(table.expire_one(Instant::from_secs(2), TWO));
         assert!(table.take_given_up(), "one of them waited");
         assert!(!table.take_given_up());
-        assert!(table.arrive(Instant::ZERO, datagram(1), part(64, 8, false)).is_ok());
+        assert!(table.arrive(Instant::ZERO, TWO, datagram(1), part(64, 8, false)).is_ok());
     }
 
     #[test]
     fn a_second_end_or_octets_behind_the_end_are_overlap() {
         let mut table = table();
-        table.arrive(Instant::ZERO, datagram(1), part(16, 5, false)).unwrap();
-        assert!(table.arrive(Instant::ZERO, datagram(1), part(24, 8, true)).is_err());
-        table.arrive(Instant::ZERO, datagram(2), part(64, 8, true)).unwrap();
-        assert!(table.arrive(Instant::ZERO, datagram(2), part(16, 5, false)).is_err());
+        table.arrive(Instant::ZERO, TWO, datagram(1), part(16, 5, false)).unwrap();
+        assert!(table.arrive(Instant::ZERO, TWO, datagram(1), part(24, 8, true)).is_err());
+        table.arrive(Instant::ZERO, TWO, datagram(2), part(64, 8, true)).unwrap();
+        assert!(table.arrive(Instant::ZERO, TWO, datagram(2), part(16, 5, false)).is_err());
     }
 
     #[test]
     fn impossible_fragments_are_malformed() {
         let mut table = table();
         for bad in [part(0, 0, true), part(0, 9, true), part(65_528, 8, false)] {
-            assert_eq!(table.arrive(Instant::ZERO, datagram(1), bad), Err(MALFORMED_TRANSPORT));
+            assert_eq!(table.arrive(Instant::ZERO, TWO, datagram(1), bad), Err(MALFORMED_TRANSPORT));
         }
         assert_eq!(table.entries.len(), 0);
+    }
+
+    #[test]
+    fn what_comes_of_a_refused_datagram_is_refused_for_the_same_reason() {
+        let mut table = table();
+        let id = table.arrive(Instant::ZERO, TWO, datagram(1), part(8, 8, true)).unwrap();
+        table.hold(id, &[0; 9], false).unwrap();
+        table.refuse(id, MALFORMED_TRANSPORT);
+        assert!(table.take_given_up() && table.octets == 0);
+        assert_eq!(
+            table.arrive(Instant::ZERO, TWO, datagram(1), part(16, 8, false)),
+            Err(MALFORMED_TRANSPORT)
+        );
+        assert!(table.expire_one(Instant::from_secs(2), TWO));
+        assert!(table.arrive(Instant::ZERO, TWO, datagram(1), part(16, 8, false)).is_ok());
+    }
+
+    #[test]
+    fn a_flood_from_invented_sources_does_not_keep_out_the_next_datagram() {
+        let mut table = table();
+        let from = |n: u32| Datagram { src: Ipv6Addr::from_bits(u128::from(n)), ..datagram(n) };
+        for n in 0..10_000 {
+            let id = table.arrive(Instant::ZERO, TWO, from(n), part(1480, 1480, true)).unwrap();
+            table.hold(id, &[0; 1500], false).unwrap();
+            assert!(table.entries.len() <= MOST_DATAGRAMS && table.octets <= MOST_OCTETS);
+        }
+        let id = table.arrive(Instant::ZERO, TWO, from(20_000), part(8, 8, false)).unwrap();
+        table.hold(id, &[7; 48], false).unwrap();
+        assert_eq!(table.total(id), Some(16));
+        while table.expire_one(Instant::from_secs(2), TWO) {}
+        assert!(table.octets == 0 && table.shares.is_empty() && table.index.is_empty());
+        assert!(table.waiting.len() == 0 && table.spare.len() <= MOST_SPARE);
     }
 
     #[test]
     fn one_source_has_only_its_share() {
         let mut table = table();
         for n in 0..MOST_DATAGRAMS_OF_SOURCE {
-            assert!(table.arrive(Instant::ZERO, datagram(n), part(8, 8, true)).is_ok());
+            assert!(table.arrive(Instant::ZERO, TWO, datagram(n), part(8, 8, true)).is_ok());
         }
-        assert_eq!(table.arrive(Instant::ZERO, datagram(999), part(8, 8, true)), Err(NAT64_FRAGMENT_LIMIT));
+        assert_eq!(
+            table.arrive(Instant::ZERO, TWO, datagram(999), part(8, 8, true)),
+            Err(NAT64_FRAGMENT_LIMIT)
+        );
         let other = Datagram { src: Ipv6Addr::UNSPECIFIED, ..datagram(999) };
-        let id = table.arrive(Instant::ZERO, other, part(8, 8, true)).unwrap();
+        let id = table.arrive(Instant::ZERO, TWO, other, part(8, 8, true)).unwrap();
         for _ in 0..3 {
             table.hold(id, &[0; 60_000], false).unwrap();
         }

@@ -39,19 +39,16 @@ impl Nat64 {
         message_to_v4(from, Links::UNKNOWN).ok_or(untranslatable)?;
         let quote = Quote6::of(message).ok_or(unknown)?;
         let links = Links { mtu4: ways.mtu4(target.address), mtu6: ways.mtu6(quote.layout.dst) };
+        let from = if quote.layout.fragment.is_some() { from.less_fragment_header() } else { from };
         let to = message_to_v4(from, links).ok_or(untranslatable)?;
         // The quoted packet is one that we sent in: from the peer's address in a prefix to an inside.
         let prefix = self.config.prefixes.get(usize::from(target.prefix)).ok_or(unknown)?;
         let peer = prefix.extract(quote.layout.src).filter(|peer| *peer == target.address).ok_or(unknown)?;
         let inside = Inside { address: quote.layout.dst, port: quote.ports.dst };
         let peer = Peer { address: peer, port: quoted_peer_port(quote.proto, quote.ports, true) };
-        let outside = self
-            .bib
-            .by_inside(quote.proto, inside)
-            .filter(|id| self.sessions.find(*id, peer).is_some())
-            .and_then(|id| self.bib.get(id))
-            .map(|b| b.outside)
-            .ok_or(unknown)?;
+        let id = self.bib.by_inside(quote.proto, inside).ok_or(unknown)?;
+        self.live_session(now, id, peer).ok_or(unknown)?;
+        let outside = self.bib.get(id).ok_or(unknown)?.outside;
         let inner = Mapping4 {
             src: peer.address,
             dst: outside.address,
@@ -78,7 +75,7 @@ impl Nat64 {
         if !replace(packet, &[&header.octets(), &out[..length]]) {
             return Err(Refused6::silent(BUFFER_FULL));
         }
-        Ok(self.leave_v4(now, packet, self.is_hairpin(target)))
+        Ok(self.leave_v4(now, packet, self.is_hairpin(target), ways))
     }
 
     /// An ICMPv4 error comes in.

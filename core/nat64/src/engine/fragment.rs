@@ -3,9 +3,8 @@
 //! The first fragment, which has the ports, opens the way; those before it wait. A fragmented ICMP message waits until
 //! its last fragment has come as well: the checksum of one family covers the length, which only the last one tells.
 
-use sixgate_reason::{MALFORMED_TRANSPORT, NAT64_FRAGMENT_OVERLAP};
+use sixgate_reason::{MALFORMED_EXTENSION, MALFORMED_TRANSPORT, NAT64_FRAGMENT_OVERLAP};
 use sixgate_time::Instant;
-use sixgate_wire::extension::Fragment;
 use sixgate_wire::{Offload, Packet};
 
 use super::own::{Refused4, Refused6};
@@ -23,42 +22,47 @@ impl Nat64 {
         packet: &mut Packet,
         at: &Layout6,
         proto: Proto,
-        part: Fragment,
         target: Target,
+        ways: &impl Ways,
     ) -> Result<Verdict, Refused6> {
+        let Some(part) = at.part() else { return Err(Refused6::silent(MALFORMED_EXTENSION)) };
         let datagram =
             Datagram { src: at.src, dst: at.dst, identification: part.identification, protocol: at.protocol };
         let octets = Part { offset: part.offset, length: at.total - at.transport, more: part.more };
         // A fragment is never a super-packet, and no device finishes its checksum.
         packet.offload = Offload::default();
-        let id = self.fragments6.arrive(now, datagram, octets).map_err(Refused6::silent)?;
+        let id = self
+            .fragments6
+            .arrive(now, self.config.timeouts.fragment, datagram, octets)
+            .map_err(Refused6::silent)?;
         if let Some(mapping) = self.fragments6.mapping(id) {
             self.fragments6.finish(id);
             self.rewrite6(packet, at, proto, &mapping, 0)?;
-            return Ok(self.leave_v4(now, packet, self.is_hairpin(target)));
+            return Ok(self.leave_v4(now, packet, self.is_hairpin(target), ways));
         }
         let first = part.offset == 0;
         if first && proto != Proto::Icmp {
             let mapped = self.map6(now, packet.bytes(), packet.offload, at, proto, target);
             let mapping = mapped.map_err(|why| {
-                self.fragments6.forget(id);
-                Refused6 { reason: without_header(why.reason), refusal: why.refusal }
+                let reason = without_header(why.reason);
+                self.fragments6.refuse(id, reason);
+                Refused6 { reason, refusal: why.refusal }
             })?;
             self.fragments6.learn(id, mapping);
             self.rewrite6(packet, at, proto, &mapping, 0)?;
-            let verdict = self.leave_v4(now, packet, self.is_hairpin(target));
-            self.release6(now, id, proto, target);
+            let verdict = self.leave_v4(now, packet, self.is_hairpin(target), ways);
+            self.release6(now, id, proto, target, ways);
             return Ok(verdict);
         }
         self.fragments6.hold(id, packet.bytes(), first).map_err(Refused6::silent)?;
         if self.fragments6.first_waits(id) && self.fragments6.total(id).is_some() {
-            self.release6(now, id, proto, target);
+            self.release6(now, id, proto, target, ways);
         }
         Ok(Verdict::Consumed)
     }
 
     /// Sends what waits.
-    fn release6(&mut self, now: Instant, id: u32, proto: Proto, target: Target) {
+    fn release6(&mut self, now: Instant, id: u32, proto: Proto, target: Target, ways: &impl Ways) {
         let message_len = self.fragments6.total(id).unwrap_or(0);
         let mut packet = self.scratch.pop().unwrap_or_default();
         while self.fragments6.release(id, &mut packet) {
@@ -73,14 +77,14 @@ impl Nat64 {
                     }
                     Err(why) => {
                         let reason = self.drop6(now, &packet, why);
-                        self.fragments6.forget(id);
+                        self.fragments6.refuse(id, reason);
                         self.refused_late(reason);
                         break;
                     }
                 },
             };
             let sent = self.rewrite6(&mut packet, &at, proto, &mapping, message_len).is_ok();
-            if sent && self.leave_v4(now, &mut packet, self.is_hairpin(target)) == Verdict::Translated {
+            if sent && self.leave_v4(now, &mut packet, self.is_hairpin(target), ways) == Verdict::Translated {
                 self.emit(&packet);
             }
         }
@@ -105,7 +109,10 @@ impl Nat64 {
             protocol: at.protocol,
         };
         let octets = Part { offset: part.offset, length: at.total - at.transport, more: part.more };
-        let id = self.fragments4.arrive(now, datagram, octets).map_err(Refused4::silent)?;
+        let id = self
+            .fragments4
+            .arrive(now, self.config.timeouts.fragment, datagram, octets)
+            .map_err(Refused4::silent)?;
         if let Some(mapping) = self.fragments4.mapping(id) {
             self.fragments4.finish(id);
             let fit = self.fit6(packet, at, ways.mtu6(mapping.dst))?;
@@ -115,8 +122,9 @@ impl Nat64 {
         if first && proto != Proto::Icmp {
             let mapped = self.map4(now, packet.bytes(), packet.offload, at, proto);
             let mapping = mapped.map_err(|why| {
-                self.fragments4.forget(id);
-                Refused4 { reason: without_header(why.reason), refusal: why.refusal }
+                let reason = without_header(why.reason);
+                self.fragments4.refuse(id, reason);
+                Refused4 { reason, refusal: why.refusal }
             })?;
             self.fragments4.learn(id, mapping);
             let fit = self.fit6(packet, at, ways.mtu6(mapping.dst));
@@ -147,7 +155,7 @@ impl Nat64 {
                     }
                     Err(why) => {
                         let reason = self.drop4(now, &packet, why);
-                        self.fragments4.forget(id);
+                        self.fragments4.refuse(id, reason);
                         self.refused_late(reason);
                         break;
                     }

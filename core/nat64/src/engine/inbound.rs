@@ -52,10 +52,12 @@ impl Nat64 {
     /// The packet is unchanged where this refuses it.
     fn try_v4(&mut self, now: Instant, packet: &mut Packet, ways: &impl Ways) -> Result<Verdict, Refused4> {
         let ip = Ipv4::parse(packet.bytes()).map_err(|fault| Refused4::silent(fault.reason()))?;
-        if scope::unusable_v4(ip.src()) {
+        let (src, dst, total) = (ip.src(), ip.dst(), ip.bytes().len());
+        // What lies behind the packet is not to be quoted either.
+        packet.truncate(total);
+        if scope::unusable_v4(src) {
             return Err(Refused4::silent(NAT64_SOURCE_MARTIAN));
         }
-        let dst = ip.dst();
         if !self.pool.contains_address(dst) && !self.config.statics.iter().any(|s| s.outside.address == dst) {
             return Err(Refused4::silent(NAT64_NOT_OURS));
         }
@@ -64,7 +66,6 @@ impl Nat64 {
             // RFC 7915, section 4.1.
             Fault4::SourceRoute => Refused4::with(NAT64_SOURCE_ROUTE, Refusal4::SourceRouteFailed),
         })?;
-        packet.truncate(at.total);
         if at.ttl <= 1 {
             return Err(Refused4::with(NAT64_HOP_LIMIT, Refusal4::TimeExceeded));
         }

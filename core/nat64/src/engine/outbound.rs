@@ -35,9 +35,11 @@ impl Nat64 {
     /// The packet is unchanged where this refuses it.
     fn try_v6(&mut self, now: Instant, packet: &mut Packet, ways: &impl Ways) -> Result<Verdict, Refused6> {
         let ip = Ipv6::parse(packet.bytes()).map_err(|fault| Refused6::silent(fault.reason()))?;
-        let target = self.target(ip.src(), ip.dst())?;
+        let (src, dst, total) = (ip.src(), ip.dst(), ip.bytes().len());
+        // What lies behind the packet is not to be quoted either.
+        packet.truncate(total);
+        let target = self.target(src, dst)?;
         let at = Layout6::of(packet.bytes()).map_err(refused_fault)?;
-        packet.truncate(at.total);
         // RFC 7915, section 5.1: what would leave with zero does not leave.
         if at.hop_limit <= 1 {
             return Err(Refused6::with(NAT64_HOP_LIMIT, Refusal::HopLimit));
@@ -46,8 +48,8 @@ impl Nat64 {
             // RFC 6146, section 3.4.
             return Err(Refused6::with(NAT64_PROTOCOL, Refusal::PortUnreachable));
         };
-        if let Some(part) = at.part() {
-            return self.fragment6(now, packet, &at, proto, part, target);
+        if at.part().is_some() {
+            return self.fragment6(now, packet, &at, proto, target, ways);
         }
         if proto == Proto::Icmp && packet.bytes().get(at.transport).is_some_and(|kind| *kind < 128) {
             return self.error6(now, packet, &at, target, ways);
@@ -65,7 +67,7 @@ impl Nat64 {
         let mapping = self.map6(now, packet.bytes(), packet.offload, &at, proto, target)?;
         let message_len = (at.total - at.transport) as u32;
         self.rewrite6(packet, &at, proto, &mapping, message_len)?;
-        Ok(self.leave_v4(now, packet, hairpin))
+        Ok(self.leave_v4(now, packet, hairpin, ways))
     }
 
     /// The IPv4 destination, if source and destination may meet here.
@@ -149,12 +151,17 @@ impl Nat64 {
     }
 
     /// An IPv4 packet goes out, or in again if it is for one of our own addresses.
-    pub(super) fn leave_v4(&mut self, now: Instant, packet: &mut Packet, hairpin: bool) -> Verdict {
+    pub(super) fn leave_v4(
+        &mut self,
+        now: Instant,
+        packet: &mut Packet,
+        hairpin: bool,
+        ways: &impl Ways,
+    ) -> Verdict {
         if !hairpin {
             return Verdict::Translated;
         }
-        // The link that it leaves by is not known here; whoever sends it checks its MTU.
-        match self.take_v4(now, packet, &u16::MAX) {
+        match self.take_v4(now, packet, ways) {
             Verdict::Translated => {
                 self.emit(packet);
                 Verdict::Consumed

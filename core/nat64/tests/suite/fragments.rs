@@ -252,6 +252,29 @@ fn a_fragmented_datagram_without_checksum_is_refused() {
     payload[6..8].fill(0);
     let parts = parts4(protocol::UDP, SERVER, &payload, 1480, 1);
     assert_eq!(lab.back_dropped(parts[0].clone()), reason::NAT64_UDP_ZERO_CHECKSUM);
+    assert_eq!(icmp(&lab.drain_one()), (3, 13, 0));
+    // The others do not wait for a first one that will not pass, and say nothing.
+    assert_eq!(lab.back_dropped(parts[1].clone()), reason::NAT64_UDP_ZERO_CHECKSUM);
+    assert_eq!(lab.back_dropped(parts[2].clone()), reason::NAT64_UDP_ZERO_CHECKSUM);
+    assert!(lab.drain().is_empty());
+}
+
+#[test]
+fn first_fragments_alone_do_not_take_more_than_their_share() {
+    let mut lab = Lab::new(config());
+    let outside = lab.open_udp(5000, SERVER);
+    let payload = udp4_payload(SERVER, 53, POOL, outside, &[1; 3000]);
+    let passed = (0..10_000)
+        .filter(|id| {
+            let mut first = parts4(protocol::UDP, SERVER, &payload, 1480, *id).remove(0);
+            lab.nat.inbound(lab.now, &mut first, 1500) == Verdict::Translated
+        })
+        .count();
+    assert!(passed < 200, "{passed}");
+    lab.drain();
+    lab.wait_secs(2);
+    let parts = parts4(protocol::UDP, SERVER, &payload, 1480, 9);
+    assert_eq!(joined6(all_in(&mut lab, parts), 9, 1280).len(), 3008);
 }
 
 #[test]

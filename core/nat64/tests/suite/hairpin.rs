@@ -74,3 +74,18 @@ fn a_pool_address_without_binding_ends_with_one_error_at_most() {
     assert_eq!(view6(&back).dst(), neighbour());
     assert!(lab.drain().is_empty());
 }
+
+#[test]
+fn what_does_not_fit_the_way_to_the_neighbour_is_answered() {
+    let mut lab = Lab::new(config());
+    let outside = lab.open_udp(5000, SERVER);
+    let sent = udp6(neighbour(), 6000, embed(POOL), outside, &[1; 1400]);
+    assert_eq!(lab.nat.outbound(lab.now, &mut sent.clone(), 1500), Verdict::Consumed);
+    assert_eq!(lab.drain_one().len(), sent.len());
+    assert_eq!(lab.nat.outbound(lab.now, &mut sent.clone(), 1400), Verdict::Drop(reason::NAT64_TOO_BIG));
+    // Told to the neighbour's outside address, and from there to the neighbour.
+    let error = lab.drain_one();
+    assert_eq!(icmp(&error), (3, 4, 1380));
+    let back = lab.back(error);
+    assert_eq!((icmp(&back), view6(&back).dst()), ((2, 0, 1400), neighbour()));
+}
