@@ -82,6 +82,9 @@ impl Refused4 {
 /// Octets of a quoted packet in an ICMPv4 error of 576 octets.
 const QUOTE: usize = 576 - ipv4::HEADER - 8;
 
+/// Precedence of ICMPv4 errors (RFC 1812, section 4.3.2.5).
+const INTERNETWORK_CONTROL: u8 = 6 << 5;
+
 impl Nat64 {
     /// Tells the sender of `refused`, if an error is due, allowed and within the rate.
     pub(super) fn refuse6(&mut self, now: Instant, refused: &[u8], why: Refusal) {
@@ -117,7 +120,7 @@ impl Nat64 {
         let sum = Sum::new().with(&icmp).and(Sum::new().with(quoted)).finish();
         icmp[2..4].copy_from_slice(&sum.to_be_bytes());
         let header = ipv4::Header {
-            tos: 0,
+            tos: INTERNETWORK_CONTROL,
             // At most 576.
             total_len: (ipv4::HEADER + icmp.len() + quoted.len()) as u16,
             identification: self.identifications.take(ip.src(), 1),

@@ -52,6 +52,18 @@ pub struct Message6 {
     pub word: u32,
 }
 
+impl Message6 {
+    /// The same error about a packet that had a fragment header: IPv4 has no such header, so that a packet which is to
+    /// fit the link is smaller by this much more (RFC 7915, section 5.2, "packet too big").
+    #[must_use]
+    pub const fn less_fragment_header(self) -> Self {
+        match self.kind {
+            icmpv6::TOO_BIG => Self { word: self.word.saturating_sub(8), ..self },
+            _ => self,
+        }
+    }
+}
+
 /// The ICMPv4 error that an ICMPv6 error becomes; `None` when there is no counterpart (RFC 7915, section 5.2).
 #[must_use]
 pub fn message_to_v4(message: Message6, links: Links) -> Option<Message4> {

@@ -1,7 +1,7 @@
 //! Errors that the translator makes: never about what must not be answered (RFC 1122, section 3.2.2; RFC 4443, 2.4).
 
 use sixgate_nat64::Config;
-use sixgate_wire::{ipv4, protocol};
+use sixgate_wire::{Packet, ipv4, protocol};
 
 use crate::support::*;
 
@@ -47,5 +47,18 @@ fn every_header_octet_of_our_ipv4_errors_adds_up() {
     let error = lab.drain_one();
     let ip = view4(&error);
     assert_eq!((error.len(), ip.ttl(), ip.dont_fragment(), ip.src()), (576, 64, false, GATEWAY4));
+    // RFC 1812, section 4.3.2.5: precedence "internetwork control".
+    assert_eq!(ip.tos(), 0xc0);
     transport4(&error);
+}
+
+#[test]
+fn octets_behind_the_packet_are_not_quoted() {
+    let mut lab = Lab::new(config());
+    let denied = udp6(client(), 1, embed("127.0.0.1".parse().unwrap()), 2, b"question");
+    lab.out_dropped(Packet::from_slice(&[denied.bytes(), &[0xee; 30]].concat()));
+    assert_eq!(quoted(&lab.drain_one()), denied.bytes());
+    let expired = four_with(protocol::UDP, SERVER, POOL, &[0; 8], |h| ipv4::Header { ttl: 1, ..h });
+    lab.back_dropped(Packet::from_slice(&[expired.bytes(), &[0xee; 30]].concat()));
+    assert_eq!(quoted(&lab.drain_one()), expired.bytes());
 }

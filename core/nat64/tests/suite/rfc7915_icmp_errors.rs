@@ -4,7 +4,7 @@ use sixgate_nat64::Config;
 use sixgate_reason as reason;
 use sixgate_wire::ipv6::Ipv6;
 use sixgate_wire::tcp::{ACK, SYN};
-use sixgate_wire::{Packet, protocol};
+use sixgate_wire::{Packet, ipv4, protocol};
 
 use crate::support::*;
 
@@ -82,6 +82,43 @@ fn path_mtu_is_told_in_both_directions_with_the_difference_of_the_headers() {
     assert_eq!(icmp(&error), (3, 4, 1380));
     let error = lab.out(error6(router6(), 2, 0, 9000, answer.bytes()));
     assert_eq!(icmp(&error), (3, 4, 1480));
+}
+
+#[test]
+fn the_fragment_header_of_the_quoted_packet_takes_its_share_of_the_path_mtu() {
+    let mut lab = Lab::new(config());
+    let outside = lab.open_udp(5000, SERVER);
+    let payload = udp4_payload(SERVER, 53, POOL, outside, &[1; 1300]);
+    let whole = lab.back(four(protocol::UDP, SERVER, POOL, &payload));
+    assert_eq!(icmp(&lab.out(error6(router6(), 2, 0, 1300, whole.bytes()))), (3, 4, 1280));
+    let cut =
+        four_with(protocol::UDP, SERVER, POOL, &payload, |h| ipv4::Header { dont_fragment: false, ..h });
+    let first = lab.back(cut);
+    lab.drain();
+    let error = lab.out(error6(router6(), 2, 0, 1300, &first.bytes()[..1200]));
+    assert_eq!(icmp(&error), (3, 4, 1272));
+    // The quote is that fragment: more follow, the identification is the low half, and the length is the whole one.
+    let inner = sixgate_wire::ipv4::Ipv4::parse_quoted(quoted(&error)).unwrap();
+    assert_eq!(
+        (inner.more_fragments(), inner.dont_fragment(), inner.identification()),
+        (true, false, 0x4321)
+    );
+    assert_eq!((inner.total_len(), inner.fragment_offset()), (1252, 0));
+}
+
+#[test]
+fn an_error_outwards_needs_a_session_that_still_lives() {
+    let mut lab = Lab::new(config());
+    let outside = lab.open_udp(5000, SERVER);
+    let back = lab.back(udp4(SERVER, 53, POOL, outside, b"answer"));
+    // More sessions than one packet pays for end at the same time, this one last.
+    for port in 0..20 {
+        lab.out(udp6(neighbour(), port, embed(SERVER), 53, b""));
+    }
+    lab.wait_secs(299);
+    lab.out(error6(client(), 1, 4, 0, back.bytes()));
+    lab.wait_secs(1);
+    assert_eq!(lab.out_dropped(error6(client(), 1, 4, 0, back.bytes())), reason::NAT64_ICMP_ERROR_UNKNOWN);
 }
 
 #[test]
