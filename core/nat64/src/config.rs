@@ -43,8 +43,14 @@ pub struct Config {
     pub reset_traffic_class: bool,
     /// Most sessions in the table.
     pub max_sessions: usize,
-    /// Most sessions of one IPv6 address; zero means no limit of its own.
+    /// Bits of an IPv6 address that name a client; 128 means that each address is one.
+    pub client_prefix_length: u8,
+    /// Most sessions of one client; zero means no limit of its own.
     pub max_sessions_per_client: u32,
+    /// Most outside ports of one client, of all protocols, static bindings apart; zero means no limit of its own.
+    pub max_ports_per_client: u32,
+    /// Sessions that one client may open a second, and at once; zero means any number.
+    pub new_sessions_per_second_per_client: u32,
     /// Lifetimes.
     pub timeouts: Timeouts,
     /// ICMP errors that we send a second, for each family.
@@ -69,7 +75,10 @@ impl Default for Config {
             gateway6: Ipv6Addr::UNSPECIFIED,
             reset_traffic_class: false,
             max_sessions: 262_144,
+            client_prefix_length: 128,
             max_sessions_per_client: 0,
+            max_ports_per_client: 0,
+            new_sessions_per_second_per_client: 0,
             timeouts: Timeouts::default(),
             errors_per_second: 500,
         }

@@ -1,5 +1,6 @@
 //! The stateful translator: tables, tables' time, and the two ways through them.
 
+mod admission;
 mod errors;
 mod expiry;
 mod fragment;
@@ -29,6 +30,7 @@ use crate::session::Sessions;
 use crate::translate::{Mapping4, Mapping6};
 use crate::ways::Ways;
 
+use admission::Complaints;
 pub use views::{BibView, SessionView};
 
 /// What became of a packet.
@@ -54,6 +56,7 @@ pub struct Nat64 {
     bib: Bib,
     sessions: Sessions,
     clients: Clients,
+    complaints: Complaints,
     pool: Pool,
     fragments6: Fragments<Mapping4>,
     fragments4: Fragments<Mapping6>,
@@ -77,7 +80,8 @@ impl Nat64 {
         let mut nat = Self {
             bib: Bib::new(most.saturating_add(config.statics.len()), Key::derive(&seed, 1)),
             sessions: Sessions::new(most, Key::derive(&seed, 2)),
-            clients: Clients::new(most, Key::derive(&seed, 3)),
+            clients: Clients::new(&config, Key::derive(&seed, 3)),
+            complaints: Complaints::new(Key::derive(&seed, 13)),
             pool: Pool::new(&config.pool, config.share, &seed),
             fragments6: Fragments::new(Key::derive(&seed, 4)),
             fragments4: Fragments::new(Key::derive(&seed, 5)),
@@ -125,6 +129,7 @@ impl Nat64 {
         self.unbind(&gone);
         self.renumber_prefixes(&old.prefixes);
         self.bind_statics();
+        self.count_clients();
     }
 
     /// Translates a packet from the IPv6 side. `ways` says how large it may be.

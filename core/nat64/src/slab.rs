@@ -78,6 +78,11 @@ impl<T> Slab<T> {
         self.slots.iter().enumerate().filter_map(|(id, slot)| Some((id as u32, slot.value.as_ref()?)))
     }
 
+    /// The number behind this one on its queue.
+    pub(crate) fn after(&self, id: u32) -> Option<u32> {
+        self.slots.get(id as usize).map(|slot| slot.after).filter(|after| *after != NONE)
+    }
+
     pub(crate) fn push_back(&mut self, queue: &mut Queue, id: u32) {
         let last = queue.tail;
         let Some(slot) = self.slots.get_mut(id as usize) else { return };

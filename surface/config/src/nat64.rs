@@ -12,7 +12,10 @@ use crate::report::{Report, Rule};
 use crate::values;
 
 mod bindings;
+mod limits;
 mod pool;
+
+pub use limits::Limits;
 
 /// The whole section, defaults filled in.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,8 +46,8 @@ pub struct Nat64 {
     pub reset_traffic_class: bool,
     /// Sessions in all.
     pub max_sessions: u32,
-    /// Sessions of one IPv6 address; `None` = no limit.
-    pub max_sessions_per_client: Option<u32>,
+    /// What one client may have.
+    pub limits: Limits,
     /// Lifetimes of idle sessions.
     pub timeouts: Timeouts,
 }
@@ -152,7 +155,7 @@ impl Nat64 {
             source6: None,
             reset_traffic_class: false,
             max_sessions: MAX_SESSIONS,
-            max_sessions_per_client: None,
+            limits: Limits::default(),
             timeouts: Timeouts::default(),
         }
     }
@@ -249,11 +252,7 @@ fn options(table: &mut Table<'_>, value: &mut Nat64, report: &mut Report) {
     if let Some(n) = table.take("max-sessions").and_then(|n| n.number(1, 16_777_216, report)) {
         value.max_sessions = u32::try_from(n).unwrap_or(u32::MAX);
     }
-    if let Some(n) =
-        table.take("max-sessions-per-client").and_then(|n| n.number(0, u64::from(u32::MAX), report))
-    {
-        value.max_sessions_per_client = u32::try_from(n).ok().filter(|n| *n != 0);
-    }
+    value.limits = limits::read(table, report);
     value.source4 = table.take("source4").and_then(|n| n.parse(source4, report));
     value.source6 = table.take("source6").and_then(|n| n.parse(values::ipv6_address_or_prefix, report));
 }

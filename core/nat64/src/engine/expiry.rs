@@ -57,6 +57,7 @@ impl Nat64 {
                 session.state = State::Tcp(TcpState::Trans);
                 let session = *session;
                 self.sessions.touch(id, Timer::TcpTransitory, now);
+                self.note_over(id);
                 self.probe(&session);
             }
             State::Tcp(

@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use sixgate_reason::{
-    NAT64_CLIENT_LIMIT, NAT64_ECHO_UNSOLICITED, NAT64_FILTERED, NAT64_NO_BINDING, NAT64_POOL_EXHAUSTED,
-    NAT64_SESSION_LIMIT, NAT64_SYN_HELD, NAT64_TCP_NO_SESSION, Reason,
+    NAT64_ECHO_UNSOLICITED, NAT64_FILTERED, NAT64_NO_BINDING, NAT64_POOL_EXHAUSTED, NAT64_SYN_HELD,
+    NAT64_TCP_NO_SESSION,
 };
 use sixgate_time::Instant;
 use sixgate_wire::refusal::Refusal;
@@ -107,15 +107,13 @@ impl Nat64 {
                 return Err(Refused6::with(NAT64_TCP_NO_SESSION, Refusal::AddressUnreachable));
             }
         };
-        // RFC 6146, section 3.5.1.1: no resources means ICMPv6 1/3.
-        let refused = |reason| Refused6::with(reason, Refusal::AddressUnreachable);
-        self.may_open(binding.inside).map_err(refused)?;
-        let id = match id {
-            Some(id) => id,
-            None => self.bind(binding, peer).ok_or(refused(NAT64_POOL_EXHAUSTED))?,
+        let inside = binding.inside;
+        self.admit(now, Side::V6, inside, id).map_err(|reason| self.no_room(now, inside, reason))?;
+        let Some(id) = id.or_else(|| self.bind(binding, peer)) else {
+            return Err(self.no_room(now, inside, NAT64_POOL_EXHAUSTED));
         };
         let Some(outside) = self.bib.get(id).map(|b| b.outside) else {
-            return Err(refused(NAT64_POOL_EXHAUSTED));
+            return Err(self.no_room(now, inside, NAT64_POOL_EXHAUSTED));
         };
         // Simultaneous open: the SYN that waits is V4 INIT, this one makes it ESTABLISHED.
         let (state, timer) = if binding.proto == Proto::Tcp && self.held.answer(outside, peer) {
@@ -170,7 +168,7 @@ impl Nat64 {
             }
             Message::Segment { .. } => return Ok((binding.inside, binding.prefix)),
         };
-        self.may_open(binding.inside).map_err(Refused4::silent)?;
+        self.admit(now, Side::V4, binding.inside, Some(id)).map_err(Refused4::silent)?;
         let prefix = binding.prefix;
         self.open(Session { binding: id, peer, prefix, state, timer, touched: now, queued: now });
         Ok((binding.inside, prefix))
@@ -233,6 +231,9 @@ impl Nat64 {
             (State::Tcp(state), Message::Segment { flags }) => {
                 let (next, lifetime) = step(state, side, Says::of(flags));
                 session.state = State::Tcp(next);
+                if next != state {
+                    self.note_over(id);
+                }
                 match lifetime {
                     Lifetime::Keep => return,
                     Lifetime::Established => Timer::TcpEstablished,
@@ -242,16 +243,6 @@ impl Nat64 {
             (State::Tcp(_) | State::Udp | State::Icmp, _) => session.timer,
         };
         self.sessions.touch(id, timer, now);
-    }
-
-    fn may_open(&self, inside: Inside) -> Result<(), Reason> {
-        if self.sessions.len() >= self.config.max_sessions {
-            return Err(NAT64_SESSION_LIMIT);
-        }
-        if !self.clients.may_open(inside.address, self.config.max_sessions_per_client) {
-            return Err(NAT64_CLIENT_LIMIT);
-        }
-        Ok(())
     }
 
     /// Gives `binding`'s inside an outside transport address. One that `peer` has sent a SYN to goes first.
@@ -267,14 +258,16 @@ impl Nat64 {
                     .allocate(proto, binding.inside, |outside| bib.by_outside(proto, outside).is_some())?
             }
         };
-        self.bib.insert(binding)
+        let id = self.bib.insert(binding)?;
+        self.clients.bound(self.clients.of(binding.inside.address));
+        Some(id)
     }
 
     fn open(&mut self, session: Session) {
         let Some(binding) = self.bib.get_mut(session.binding) else { return };
         binding.sessions += 1;
         binding.prefix = session.prefix;
-        self.clients.opened(binding.inside.address);
+        self.clients.opened(session.touched, self.clients.of(binding.inside.address));
         self.sessions.insert(session);
     }
 
@@ -283,12 +276,15 @@ impl Nat64 {
         let Some(session) = self.sessions.remove(id) else { return };
         let Some(binding) = self.bib.get_mut(session.binding) else { return };
         binding.sessions = binding.sessions.saturating_sub(1);
-        self.clients.closed(binding.inside.address);
+        let client = self.clients.of(binding.inside.address);
+        self.clients.set_over(client, id, false);
+        self.clients.closed(client);
         if binding.sessions == 0
             && !binding.fixed
             && let Some(binding) = self.bib.remove(session.binding)
         {
             self.pool.release(binding.proto, binding.outside);
+            self.clients.unbound(client);
         }
     }
 

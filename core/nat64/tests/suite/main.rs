@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod allocations;
+mod client_limits;
 mod fragments;
 mod hairpin;
 mod limits;

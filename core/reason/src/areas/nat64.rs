@@ -24,4 +24,6 @@ reasons! {
     320 NAT64_FRAGMENT_OVERLAP "nat64-fragment-overlap" "fragments that overlap or lack the transport header";
     321 NAT64_NOT_OURS "nat64-not-ours" "packet whose destination is neither in the prefix nor in the pool";
     322 NAT64_ECHO_UNSOLICITED "nat64-echo-unsolicited" "ICMPv6 echo reply that answers no session";
+    330 NAT64_CLIENT_PORTS "nat64-client-ports" "the client has as many outside ports as it may have";
+    331 NAT64_CLIENT_RATE "nat64-client-rate" "the client opens sessions faster than it may";
 }

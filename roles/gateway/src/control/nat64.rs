@@ -36,7 +36,10 @@ pub(crate) fn settings(
         gateway6,
         reset_traffic_class: file.reset_traffic_class,
         max_sessions: file.max_sessions as usize,
-        max_sessions_per_client: file.max_sessions_per_client.unwrap_or(0),
+        client_prefix_length: file.limits.prefix_length,
+        max_sessions_per_client: file.limits.sessions.unwrap_or(0),
+        max_ports_per_client: file.limits.ports.unwrap_or(0),
+        new_sessions_per_second_per_client: file.limits.new_sessions_per_second.unwrap_or(0),
         timeouts: nat64::Timeouts {
             udp: file.timeouts.udp,
             tcp_established: file.timeouts.tcp_established,
