@@ -6,7 +6,7 @@ mod expiry;
 mod fragment;
 mod inbound;
 mod outbound;
-mod own;
+pub(crate) mod own;
 mod resolve;
 mod views;
 

@@ -2,14 +2,13 @@
 
 use sixgate_reason::{
     BUFFER_FULL, MALFORMED_TRANSPORT, NAT64_FILTERED, NAT64_HOP_LIMIT, NAT64_ICMP_UNTRANSLATABLE,
-    NAT64_NOT_OURS, NAT64_PROTOCOL, NAT64_SOURCE_MARTIAN, NAT64_SOURCE_ROUTE, NAT64_TOO_BIG,
-    NAT64_UDP_ZERO_CHECKSUM,
+    NAT64_NOT_OURS, NAT64_PROTOCOL, NAT64_SOURCE_MARTIAN, NAT64_TOO_BIG, NAT64_UDP_ZERO_CHECKSUM,
 };
 use sixgate_time::Instant;
 use sixgate_wire::ipv4::Ipv4;
 use sixgate_wire::tcp::Tcp;
 use sixgate_wire::udp::Udp;
-use sixgate_wire::{Offload, Packet, Segmentation, ipv6};
+use sixgate_wire::{Offload, Packet, Segmentation};
 
 use super::outbound::peer_port;
 use super::own::{Refusal4, Refused4};
@@ -17,11 +16,9 @@ use super::resolve::Message;
 use super::{Nat64, Verdict};
 use crate::config::ZeroChecksum;
 use crate::endpoint::{Outside, Peer, Proto};
+use crate::fit::{Fit, give_checksum};
 use crate::scope;
-use crate::translate::{
-    Fault4, Layout4, Mapping6, V6Options, cut, cut_datagrams, ends4, fill_udp_checksum, finish_partial,
-    largest_v6, prepare_udp_partial, v4_to_v6,
-};
+use crate::translate::{Layout4, Mapping6, V6Options, ends4, v4_to_v6};
 use crate::ways::Ways;
 
 /// ICMPv4 types of queries that are translated.
@@ -29,17 +26,6 @@ const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST: u8 = 8;
 /// ICMPv4 types of errors, whether or not they have a counterpart.
 const ERRORS: [u8; 5] = [3, 4, 5, 11, 12];
-
-/// How a packet fits the IPv6 link.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Fit {
-    /// Goes out with a fragment header.
-    fragment_header: bool,
-    /// Octets of a packet; what is larger and has a fragment header is cut.
-    limit: usize,
-    /// A super-packet is to be cut into smaller segments than it says.
-    mss: Option<u16>,
-}
 
 impl Nat64 {
     pub(super) fn take_v4(&mut self, now: Instant, packet: &mut Packet, ways: &impl Ways) -> Verdict {
@@ -61,11 +47,7 @@ impl Nat64 {
         if !self.pool.contains_address(dst) && !self.config.statics.iter().any(|s| s.outside.address == dst) {
             return Err(Refused4::silent(NAT64_NOT_OURS));
         }
-        let at = Layout4::of(packet.bytes()).map_err(|fault| match fault {
-            Fault4::Malformed(fault) => Refused4::silent(fault.reason()),
-            // RFC 7915, section 4.1.
-            Fault4::SourceRoute => Refused4::with(NAT64_SOURCE_ROUTE, Refusal4::SourceRouteFailed),
-        })?;
+        let at = Layout4::of(packet.bytes()).map_err(Refused4::fault)?;
         if at.ttl <= 1 {
             return Err(Refused4::with(NAT64_HOP_LIMIT, Refusal4::TimeExceeded));
         }
@@ -82,36 +64,16 @@ impl Nat64 {
         }
         let mapping = self.map4(now, packet.bytes(), packet.offload, &at, proto)?;
         let fit = self.fit6(packet, &at, ways.mtu6(mapping.dst))?;
-        self.give_checksum(packet, &at, proto);
+        // What lacks a checksum, `message4` has let pass.
+        give_checksum(packet, &at, proto);
         let message_len = (at.total - at.transport) as u32;
         self.rewrite4(packet, &at, proto, &mapping, fit, message_len)
     }
 
     /// Whether the packet fits the link, and what must be done so that it does (RFC 7915, section 4).
     pub(super) fn fit6(&self, packet: &Packet, at: &Layout4, mtu6: u16) -> Result<Fit, Refused4> {
-        // No IPv6 link is narrower than 1,280.
-        let mtu6 = usize::from(mtu6.max(1280));
-        let segmentation = packet.offload.segmentation;
-        let largest = largest_v6(packet.bytes(), at, segmentation);
-        let growth = if at.fragment.is_some() { 28 } else { 20 };
-        if at.dont_fragment {
-            if largest - 20 + growth > mtu6 {
-                // At most 65,535 - 20.
-                let mtu = (mtu6 - growth) as u16;
-                return Err(Refused4::with(NAT64_TOO_BIG, Refusal4::FragmentationNeeded { mtu }));
-            }
-            return Ok(Fit { fragment_header: at.fragment.is_some(), limit: usize::MAX, mss: None });
-        }
-        let limit = mtu6.min(usize::from(self.config.lowest_ipv6_mtu)).max(1280);
-        if largest <= limit {
-            return Ok(Fit { fragment_header: at.fragment.is_some(), limit, mss: None });
-        }
-        if let Segmentation::Tcp { mss } = segmentation {
-            // The segments do not exist yet: they may as well be made to fit, instead of being made and cut.
-            let mss = usize::from(mss).saturating_sub(largest - limit).max(1);
-            return Ok(Fit { fragment_header: false, limit, mss: Some(mss as u16) });
-        }
-        Ok(Fit { fragment_header: true, limit, mss: None })
+        Fit::of(packet, at, mtu6, self.config.lowest_ipv6_mtu)
+            .map_err(|mtu| Refused4::with(NAT64_TOO_BIG, Refusal4::FragmentationNeeded { mtu }))
     }
 
     /// What the packet's addresses and ports become.
@@ -160,21 +122,7 @@ impl Nat64 {
         if !v4_to_v6(packet, at, proto, mapping, &options) {
             return Err(Refused4::silent(BUFFER_FULL));
         }
-        if let Some(mss) = fit.mss {
-            packet.offload.segmentation = Segmentation::Tcp { mss };
-        }
-        if !fit.fragment_header || packet.len() <= fit.limit {
-            return Ok(Verdict::Translated);
-        }
-        let output = &mut self.output;
-        if let Segmentation::Udp { size } = packet.offload.segmentation {
-            cut_datagrams(packet, size, fit.limit, |piece| output.push(&piece, Offload::default()));
-            return Ok(Verdict::Consumed);
-        }
-        // No device could finish a checksum across fragments.
-        finish_partial(packet);
-        cut(packet, fit.limit, |piece| output.push(&piece, Offload::default()));
-        Ok(Verdict::Translated)
+        if fit.apply(packet, &mut self.output) { Ok(Verdict::Translated) } else { Ok(Verdict::Consumed) }
     }
 
     /// Checks the transport header, which is whole even in a first fragment, and reads what it says.
@@ -218,40 +166,4 @@ impl Nat64 {
             }
         }
     }
-
-    /// Gives a whole UDP datagram the checksum that it lacks; [`Nat64::message4`] has let it pass.
-    fn give_checksum(&self, packet: &mut Packet, at: &Layout4, proto: Proto) {
-        if proto != Proto::Udp || packet.offload.partial_checksum.is_some() {
-            return;
-        }
-        let missing = packet.bytes().get(at.transport + 6..at.transport + 8) == Some(&[0, 0]);
-        if !missing {
-            return;
-        }
-        match packet.offload.segmentation {
-            // Each datagram needs its own: the device makes them.
-            Segmentation::Udp { .. } => prepare_udp_partial(packet, at),
-            Segmentation::None | Segmentation::Tcp { .. } => {
-                fill_udp_checksum(&mut packet.bytes_mut()[at.transport..at.total], at.src, at.dst);
-            }
-        }
-    }
-}
-
-/// Replaces a packet's octets by `parts`; false when they do not fit its buffer.
-pub(super) fn replace(packet: &mut Packet, parts: &[&[u8]]) -> bool {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    packet.reset();
-    let missing = length.saturating_sub(packet.tailroom());
-    if missing > 0 && packet.push_front(missing).is_none() {
-        return false;
-    }
-    packet.truncate(0);
-    parts.iter().all(|part| packet.extend(part))
-}
-
-/// Octets of an IPv6 packet with a message of `length` octets, whose length field is checked by construction.
-pub(super) const fn v6_payload(length: usize) -> u16 {
-    // ICMPv6 errors end at 1,280 octets.
-    (if length > 1280 - ipv6::HEADER { 1280 - ipv6::HEADER } else { length }) as u16
 }

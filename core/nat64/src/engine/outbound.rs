@@ -3,9 +3,9 @@
 use core::net::Ipv6Addr;
 
 use sixgate_reason::{
-    BUFFER_FULL, MALFORMED_EXTENSION, MALFORMED_TRANSPORT, NAT64_DESTINATION_DENIED, NAT64_HOP_LIMIT,
-    NAT64_ICMP_UNTRANSLATABLE, NAT64_NOT_OURS, NAT64_PROTOCOL, NAT64_ROUTING_HEADER, NAT64_SOURCE_IN_PREFIX,
-    NAT64_SOURCE_MARTIAN, NAT64_TOO_BIG, NAT64_UDP_ZERO_CHECKSUM,
+    BUFFER_FULL, MALFORMED_TRANSPORT, NAT64_DESTINATION_DENIED, NAT64_HOP_LIMIT, NAT64_ICMP_UNTRANSLATABLE,
+    NAT64_NOT_OURS, NAT64_PROTOCOL, NAT64_SOURCE_IN_PREFIX, NAT64_SOURCE_MARTIAN, NAT64_TOO_BIG,
+    NAT64_UDP_ZERO_CHECKSUM,
 };
 use sixgate_time::Instant;
 use sixgate_wire::ipv6::Ipv6;
@@ -19,9 +19,7 @@ use super::resolve::{Message, Target};
 use super::{Nat64, Verdict};
 use crate::endpoint::{Inside, Peer, Proto};
 use crate::scope;
-use crate::translate::{
-    Fault6, Layout6, Mapping4, Ports, SMALLEST_DF, V4Options, ends6, largest_v4, v6_to_v4,
-};
+use crate::translate::{Layout6, Mapping4, Ports, SMALLEST_DF, V4Options, ends6, largest_v4, v6_to_v4};
 use crate::ways::Ways;
 
 impl Nat64 {
@@ -39,7 +37,7 @@ impl Nat64 {
         // What lies behind the packet is not to be quoted either.
         packet.truncate(total);
         let target = self.target(src, dst)?;
-        let at = Layout6::of(packet.bytes()).map_err(refused_fault)?;
+        let at = Layout6::of(packet.bytes()).map_err(Refused6::fault)?;
         // RFC 7915, section 5.1: what would leave with zero does not leave.
         if at.hop_limit <= 1 {
             return Err(Refused6::with(NAT64_HOP_LIMIT, Refusal::HopLimit));
@@ -176,16 +174,6 @@ pub(super) const fn peer_port(proto: Proto, port: u16) -> u16 {
     match proto {
         Proto::Tcp | Proto::Udp => port,
         Proto::Icmp => 0,
-    }
-}
-
-fn refused_fault(fault: Fault6) -> Refused6 {
-    match fault {
-        Fault6::Malformed(fault) => Refused6::silent(fault.reason()),
-        Fault6::RoutingHeader { pointer } => {
-            Refused6::with(NAT64_ROUTING_HEADER, Refusal::WrongField { pointer })
-        }
-        Fault6::ExtensionAfterFragment => Refused6::with(MALFORMED_EXTENSION, Refusal::Prohibited),
     }
 }
 
