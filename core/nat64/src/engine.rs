@@ -10,6 +10,7 @@ pub(crate) mod own;
 mod resolve;
 mod views;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use sixgate_reason::{NAT64_FRAGMENT_UNKNOWN, Reason};
@@ -27,6 +28,7 @@ use crate::keyed::Key;
 use crate::output::Output;
 use crate::pool::Pool;
 use crate::session::Sessions;
+use crate::shard::ShardMap;
 use crate::translate::{Mapping4, Mapping6};
 use crate::ways::Ways;
 
@@ -65,6 +67,10 @@ pub struct Nat64 {
     errors6: TokenBucket,
     errors4: TokenBucket,
     output: Output,
+    /// Where there are others like this one, whose is what.
+    shards: Option<Arc<ShardMap>>,
+    /// Packets that come back to an address of the pool, for others like this one.
+    hairpin: Output,
     /// Fragments that waited and were refused then, since somebody asked; one entry for each of a handful of reasons.
     late_drops: Vec<(Reason, usize)>,
     /// Buffers for packets that wait no longer; as many as calls nest.
@@ -90,6 +96,8 @@ impl Nat64 {
             errors6: TokenBucket::new(config.errors_per_second, config.errors_per_second),
             errors4: TokenBucket::new(config.errors_per_second, config.errors_per_second),
             output: Output::default(),
+            shards: None,
+            hairpin: Output::default(),
             late_drops: Vec::new(),
             scratch: Vec::new(),
             config,
@@ -114,7 +122,8 @@ impl Nat64 {
             let wanted = self.config.statics.iter().any(|s| {
                 s.protocol == binding.proto && s.outside == binding.outside && s.inside == binding.inside
             });
-            let ours = self.pool.take(binding.proto, binding.outside);
+            let shared = self.config.share.has(binding.outside.port);
+            let ours = shared && self.pool.take(binding.proto, binding.outside);
             // What a prefix's number meant is gone with the old list.
             let prefix = old.prefixes.get(usize::from(binding.prefix));
             let prefix = self.config.prefixes.iter().position(|p| Some(p) == prefix);
@@ -155,6 +164,18 @@ impl Nat64 {
         self.output.poll(out)
     }
 
+    /// Tells this translator, which has a share of the pool, of the others. Packets between two insides then come out of
+    /// [`Nat64::poll_hairpin`] when their destination is another's.
+    pub fn set_shards(&mut self, map: Arc<ShardMap>) {
+        self.shards = Some(map);
+    }
+
+    /// Moves the next IPv4 packet that comes back to the pool, but not to this translator's share, into `out`; false when
+    /// there is none. It goes to [`crate::Shard::arrived`].
+    pub fn poll_hairpin(&mut self, out: &mut Packet) -> bool {
+        self.hairpin.poll(out)
+    }
+
     /// Lets time pass. Drain [`Nat64::poll_output`] afterwards, then ask [`Nat64::next_timeout`] again.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.expire(now, EXPIRIES_A_CALL);
@@ -185,7 +206,7 @@ impl Nat64 {
     /// Packets of the output that were lost because nobody drained it or `out` was too small.
     #[must_use]
     pub const fn output_lost(&self) -> u64 {
-        self.output.lost()
+        self.output.lost() + self.hairpin.lost()
     }
 
     fn bind_statics(&mut self) {
@@ -215,7 +236,8 @@ impl Nat64 {
                 fixed: true,
                 prefix: 0,
             };
-            if self.bib.insert(binding).is_some() {
+            // What is in another's share is counted there.
+            if self.bib.insert(binding).is_some() && self.config.share.has(wanted.outside.port) {
                 self.pool.take(wanted.protocol, wanted.outside);
             }
         }

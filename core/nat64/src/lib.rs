@@ -35,6 +35,7 @@
 //! | `bib`, `session` | bindings and sessions with their timers |
 //! | `pool` | outside transport addresses |
 //! | [`Share`] | which of them are whose, where several translators have one pool |
+//! | [`Shard`], [`ShardMap`] | which of several translators a packet belongs to |
 //! | `clients`, `held`, `fragments` | limits; SYNs and fragments that wait |
 //! | [`Ways`] | how large packets may be, by destination |
 //! | `engine` | [`Nat64`]: the two ways through the tables |
@@ -58,6 +59,7 @@ mod output;
 mod pool;
 mod scope;
 mod session;
+mod shard;
 mod share;
 mod slab;
 pub mod tcp;
@@ -68,5 +70,6 @@ pub use config::{Config, Filtering, PoolEntry, StaticBinding, Timeouts, ZeroChec
 pub use endpoint::{Inside, Outside, Peer, Proto};
 pub use engine::{BibView, Nat64, SessionView, Verdict};
 pub use pool::PoolView;
+pub use shard::{Owner, Shard, ShardMap, Step};
 pub use share::Share;
 pub use ways::Ways;

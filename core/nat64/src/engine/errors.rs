@@ -119,12 +119,17 @@ impl Nat64 {
     /// An IPv4 address for a router that has only an IPv6 one (RFC 6791): always the same for the same router.
     fn source4(&self, router: Ipv6Addr) -> Ipv4Addr {
         let Some(sources) = self.config.source4 else { return self.config.gateway4 };
-        icmp_error::source4(sources, Key::derive(&self.seed, 8), router)
+        icmp_error::source4(sources, self.key_of_sources(), router)
     }
 
     /// An IPv6 address for a router whose IPv4 address may not stand in the prefix.
     fn source6(&self, router: Ipv4Addr) -> Ipv6Addr {
         let Some(sources) = self.config.source6 else { return self.config.gateway6 };
-        icmp_error::source6(sources, Key::derive(&self.seed, 9), router)
+        icmp_error::source6(sources, self.key_of_sources(), router)
+    }
+
+    /// Of the choice of a source for a router, which several translators make alike.
+    fn key_of_sources(&self) -> Key {
+        self.shards.as_ref().map_or_else(|| Key::derive(&self.seed, 8), |shards| shards.sources())
     }
 }

@@ -19,6 +19,7 @@ use super::resolve::{Message, Target};
 use super::{Nat64, Verdict};
 use crate::endpoint::{Inside, Peer, Proto};
 use crate::scope;
+use crate::shard::Owner;
 use crate::translate::{Layout6, Mapping4, Ports, SMALLEST_DF, V4Options, ends6, largest_v4, v6_to_v4};
 use crate::ways::Ways;
 
@@ -158,6 +159,12 @@ impl Nat64 {
     ) -> Verdict {
         if !hairpin {
             return Verdict::Translated;
+        }
+        if let Some(shards) = &self.shards
+            && shards.owner(packet.bytes()) != Owner::One(self.config.share.index)
+        {
+            self.hairpin.push(&[packet.bytes()], packet.offload);
+            return Verdict::Consumed;
         }
         match self.take_v4(now, packet, ways) {
             Verdict::Translated => {

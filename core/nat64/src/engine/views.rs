@@ -51,7 +51,12 @@ impl Nat64 {
             is_static: b.fixed,
             sessions: b.sessions,
         };
-        self.bib.iter().map(move |(_, b)| view(b))
+        // A static binding is in the tables of all who share a pool, so that nobody gives its port away.
+        let mine = |b: &crate::bib::Binding| {
+            let owner = self.shards.as_ref().map(|shards| shards.of_outside(b.proto, b.outside));
+            !b.fixed || owner.is_none_or(|owner| owner == self.config.share.index)
+        };
+        self.bib.iter().filter(move |(_, b)| mine(b)).map(move |(_, b)| view(b))
     }
 
     /// Sessions, in the same kind of order.

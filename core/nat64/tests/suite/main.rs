@@ -18,4 +18,5 @@ mod rfc6146_3_5_3_icmp;
 mod rfc7915_4_to_v6;
 mod rfc7915_5_to_v4;
 mod rfc7915_icmp_errors;
+mod shards;
 mod support;
