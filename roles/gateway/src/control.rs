@@ -28,6 +28,7 @@ mod status;
 mod suggest;
 mod tokens;
 mod trace;
+mod translator;
 mod ways;
 
 use std::io;
@@ -47,6 +48,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use net::Net;
 pub(crate) use site::Site;
+pub(crate) use translator::{Renewed, Standing};
 
 use crate::Failure;
 use crate::names::{Names, NamesConfig};
@@ -69,6 +71,8 @@ pub(crate) struct Control {
     /// There are clients.
     pub(crate) door: Option<Arc<Door>>,
     pub(crate) names: Option<Names>,
+    /// What stands on the machine for the translator, where there is one.
+    pub(crate) translator: Option<Standing>,
     pub(crate) store: Arc<Store>,
     /// The ISATAP hosts of the last weeks; never held across an await.
     pub(crate) ledger: Mutex<Ledger>,
@@ -111,12 +115,13 @@ pub(crate) fn known_before(config: &Gateway, store: &Store) -> Result<Sources, F
 pub(crate) fn run(
     path: &Path,
     site: Site,
+    translator: Option<Standing>,
     store: Arc<Store>,
     net: Net,
     from_net: UnboundedReceiver<ToControl>,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(serve(path, site, store, net, from_net));
+    let outcome = runtime.block_on(serve(path, site, translator, store, net, from_net));
     // Tasks that wait for the network must not hold up the end.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     outcome
@@ -125,6 +130,7 @@ pub(crate) fn run(
 async fn serve(
     path: &Path,
     site: Site,
+    translator: Option<Standing>,
     store: Arc<Store>,
     net: Net,
     mut from_net: UnboundedReceiver<ToControl>,
@@ -167,6 +173,7 @@ async fn serve(
         site: Mutex::new(site),
         door,
         names,
+        translator,
         store,
         ledger: Mutex::default(),
         retirement: retire::Keeper::default(),

@@ -36,7 +36,7 @@ mod seam;
 pub use sixgate_io_daemon::Failure;
 
 /// Runs the gateway of `config` until SIGTERM or SIGINT; SIGHUP reads `path` again and takes over what can change while
-/// running (policy, and what ISATAP offers to whom), only from a file that is valid in full.
+/// running (the translator, policy, and what ISATAP offers to whom), only from a file that is valid in full.
 ///
 /// Everything that was changed on the machine is undone before this returns, and what an earlier run left behind after a
 /// kill is undone first.

@@ -1,7 +1,7 @@
 //! From a valid file to a running gateway and back.
 
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use sixgate_config::Gateway;
@@ -12,7 +12,7 @@ use sixgate_isatap::Router;
 use sixgate_nat64::Nat64;
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::control::{self, Net, Site};
+use crate::control::{self, Net, Site, Standing};
 use crate::native::Native;
 use crate::net::{IsatapLink, KernelWays, Parts, Translator, Worker};
 use crate::parent::{self, Devices, Machine};
@@ -32,18 +32,20 @@ pub(crate) fn run(path: &Path, config: Gateway) -> Result<(), Failure> {
     privilege::keep_what_is_needed()?;
     std::fs::create_dir_all(&config.state)
         .map_err(|e| Failure::new(format!("{}: {e}", config.state.display())))?;
-    let (mut journal, undone) = Journal::open(&config.state.join(JOURNAL))?;
+    let (journal, undone) = Journal::open(&config.state.join(JOURNAL))?;
     for remark in undone.remarks {
         tracing::warn!("left by an earlier run: {remark}");
     }
-    let outcome = with_journal(path, config, &mut journal);
-    for remark in journal.undo().remarks {
+    let journal = Arc::new(Mutex::new(journal));
+    let outcome = with_journal(path, config, &journal);
+    // Whoever panicked with it has written what it was about to change before.
+    for remark in journal.lock().unwrap_or_else(PoisonError::into_inner).undo().remarks {
         tracing::warn!("{remark}");
     }
     outcome
 }
 
-fn with_journal(path: &Path, config: Gateway, journal: &mut Journal) -> Result<(), Failure> {
+fn with_journal(path: &Path, config: Gateway, journal: &Arc<Mutex<Journal>>) -> Result<(), Failure> {
     let mut netlink = Netlink::new()?;
     let machine = Machine::look(&mut netlink, &config)?;
     let store = control::open_store(&config)?;
@@ -54,7 +56,11 @@ fn with_journal(path: &Path, config: Gateway, journal: &mut Journal) -> Result<(
             "[[policy]] names more than 61 groups, clients and hosts: use prefixes for some",
         ));
     }
-    let mut devices = parent::prepare(&site.config, &machine, &mut netlink, journal)?;
+    let mut devices = {
+        let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+        parent::prepare(&site.config, &machine, &mut netlink, &mut journal)?
+    };
+    let standing = devices.nat64.as_ref().map(|(_, leads)| Standing::new(leads.clone(), Arc::clone(journal)));
     let (to_net, inbox) = mpsc::channel();
     let waker = Waker::new()?;
     let (outbox, from_net) = unbounded_channel();
@@ -81,7 +87,7 @@ fn with_journal(path: &Path, config: Gateway, journal: &mut Journal) -> Result<(
         Err(e) => drop(failed.send(ToControl::Failed(e.to_string()))),
     };
     let packets = thread::Builder::new().name("worker-0".to_owned()).spawn(worker)?;
-    let outcome = control::run(path, site, store, net.clone(), from_net);
+    let outcome = control::run(path, site, standing, store, net.clone(), from_net);
     net.tell(ToNet::Stop);
     if let Some(native) = native {
         native.stop();
@@ -105,12 +111,13 @@ fn translator(
     netlink: &mut Netlink,
     devices: &mut Devices,
 ) -> Result<Option<Translator>, Failure> {
-    let (Some(file), Some((tun, aliases))) = (&site.config.nat64, devices.nat64.take()) else {
+    let (Some(file), Some((tun, leads))) = (&site.config.nat64, devices.nat64.take()) else {
         return Ok(None);
     };
     let (gateway4, gateway6) = parent::error_sources(machine, netlink, site.own_address())?;
     let config = settings::settings(file, machine.inside, gateway4, gateway6);
     let ways = Arc::new(KernelWays::look(netlink, site.fabric_mtu())?);
+    let aliases = leads.aliases().clone();
     Ok(Some(Translator { tun, engine: Nat64::new(config, seed()?), aliases, ways }))
 }
 

@@ -17,6 +17,7 @@ use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix};
 use sixgate_wire::lease::Lease;
 use tokio::sync::oneshot;
 
+use crate::control::Renewed;
 use crate::net::{Heard, KernelWays, Tap, Way};
 
 /// What control tells the packet plane.
@@ -35,6 +36,8 @@ pub(crate) enum ToNet {
     Machine(Box<Addresses>),
     /// How large packets may be, by destination.
     Ways(Arc<KernelWays>),
+    /// The translator's settings have changed.
+    Nat64(Arc<Renewed>),
     /// ISATAP hosts that an earlier run served: they are told that the router is back.
     Remember(Vec<RememberedHost>),
     /// Control refused something; the packet plane keeps all counters.

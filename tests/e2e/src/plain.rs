@@ -190,11 +190,16 @@ impl Daemon {
     pub fn reload(&self) {
         let reloads = || std::fs::read_to_string(&self.log).unwrap_or_default().matches(" reloaded").count();
         let before = reloads();
-        outside(&["kill", "-HUP", &self.child.id().to_string()]);
+        self.hang_up();
         assert!(
             wait(Duration::from_secs(5), || reloads() > before),
             "the daemon has not read its file again"
         );
+    }
+
+    /// SIGHUP; whether the file is taken over or not.
+    pub fn hang_up(&self) {
+        outside(&["kill", "-HUP", &self.child.id().to_string()]);
     }
 
     /// SIGKILL: it ends without a word.

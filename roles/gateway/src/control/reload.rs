@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sixgate_config::isatap::Isatap;
+use sixgate_config::nat64::Nat64;
 use sixgate_config::{Dns, Dns64, Gateway};
 
+use super::translator::Change;
 use super::{Control, Site, allowed};
 use crate::names::NamesConfig;
 use crate::parent;
@@ -30,8 +32,9 @@ fn apply(control: &Control, new: Gateway) {
     let Ok(mut site) = control.site.lock() else { return };
     if !same_beside(&site.config, &new) {
         tracing::warn!(
-            "reload: only [[policy]], [ldap], what [isatap] offers, and to whom, and how [dns] and [dns64] answer change \
-             while running; the rest waits for a restart"
+            "reload: only [nat64] without `device`, and without its prefixes where [native] advertises them, [[policy]], \
+             [ldap], what [isatap] offers, and to whom, and how [dns] and [dns64] answer change while running; the rest \
+             waits for a restart"
         );
     }
     if let Some(ldap) = &new.ldap
@@ -41,6 +44,14 @@ fn apply(control: &Control, new: Gateway) {
         return;
     }
     let config = taken_over(&site.config, &new);
+    let change = match control.translator.as_ref().map(|standing| standing.prepare(&site, &config)) {
+        None => None,
+        Some(Ok(change)) => change,
+        Some(Err(e)) => {
+            tracing::warn!("reload: {e}: nothing changed");
+            return;
+        }
+    };
     // What is known of names and groups stays: a host that is named now as before is served now as before.
     let sources = std::mem::take(&mut site.sources);
     let mut next =
@@ -48,6 +59,7 @@ fn apply(control: &Control, new: Gateway) {
     if next.mentioned.too_many() {
         tracing::warn!("reload: [[policy]] names more than 61 groups, clients and hosts: nothing changed");
         site.sources = std::mem::take(&mut next.sources);
+        change.into_iter().for_each(Change::take_back);
         return;
     }
     let before = site.config.isatap.as_ref().map(Isatap::prefixes).unwrap_or_default();
@@ -57,10 +69,15 @@ fn apply(control: &Control, new: Gateway) {
     {
         tracing::warn!("reload: the prefixes of the ISATAP link: {e}: nothing changed");
         site.sources = std::mem::take(&mut next.sources);
+        change.into_iter().for_each(Change::take_back);
         return;
     }
     next.retire.clone_from(&site.retire);
     *site = next;
+    // What a name is answered with leads to a translator that is there: it goes first.
+    if let Some(change) = change {
+        change.keep(control);
+    }
     control.publish(&site);
     if let (Some(names), Some(answers)) = (&control.names, NamesConfig::of(&site.config)) {
         names.reconfigure(&answers);
@@ -78,7 +95,10 @@ fn taken_over(old: &Gateway, new: &Gateway) -> Gateway {
     if let (Some(mine), Some(theirs)) = (&mut taken.isatap, &new.isatap) {
         *mine = offered_by(mine, theirs);
     }
-    if let Some((dns, dns64)) = answered_by(old, new) {
+    if let (Some(mine), Some(theirs)) = (&mut taken.nat64, &new.nat64) {
+        *mine = translated_by(mine, theirs, old.native.as_ref().is_some_and(|native| native.pref64));
+    }
+    if let Some((dns, dns64)) = answered_by(old, new, &taken) {
         (taken.dns, taken.dns64) = (Some(dns), dns64);
     }
     taken
@@ -102,11 +122,18 @@ fn offered_by(old: &Isatap, new: &Isatap) -> Isatap {
     offered
 }
 
+/// The translator by the new file. Its device stays, and prefixes that hosts have been told of in advertisements.
+fn translated_by(old: &Nat64, new: &Nat64, advertised: bool) -> Nat64 {
+    let prefixes = if advertised { old.prefixes.clone() } else { new.prefixes.clone() };
+    Nat64 { device: old.device.clone(), prefixes, ..new.clone() }
+}
+
 /// How names are answered by the new file: who listens where, and who may ask, stays. `None` where that cannot change alone:
 /// addresses that are made must lead to a translator that is there.
-fn answered_by(old: &Gateway, new: &Gateway) -> Option<(Dns, Option<Dns64>)> {
+fn answered_by(old: &Gateway, new: &Gateway, taken: &Gateway) -> Option<(Dns, Option<Dns64>)> {
     let (mine, theirs) = (old.dns.as_ref()?, new.dns.as_ref()?);
-    if old.nat64 != new.nat64 || old.site != new.site {
+    let prefixes = |of: &Gateway| of.nat64.as_ref().map(|nat64| nat64.prefixes.clone());
+    if prefixes(taken) != prefixes(new) || old.site != new.site {
         return None;
     }
     let dns = Dns { listen: mine.listen.clone(), allow: mine.allow.clone(), ..theirs.clone() };

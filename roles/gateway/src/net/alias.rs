@@ -17,7 +17,7 @@ const SOURCE: usize = 12;
 const DESTINATION: usize = 16;
 
 /// The own addresses of the pool, each with the address it wears on the device. A handful at most, so a list is a table.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Aliases(Vec<Alias>);
 
 /// One own address and its stand-in.
@@ -30,20 +30,17 @@ pub(crate) struct Alias {
 }
 
 impl Aliases {
-    /// Stand-ins for `own`: 192.0.0.8, the dummy address of RFC 7600, section 4.8, for the first; the others take
-    /// what IANA left unassigned in 192.0.0.0/24 behind it.
-    pub(crate) fn of(own: &[Ipv4Addr]) -> Self {
-        let worn = |n: usize| match u8::try_from(n) {
-            Ok(0) => Some(Ipv4Addr::new(192, 0, 0, 8)),
-            Ok(n @ 1..=100) => Some(Ipv4Addr::new(192, 0, 0, 10 + n)),
-            _ => None,
-        };
-        Self(
-            own.iter()
-                .enumerate()
-                .filter_map(|(n, own)| worn(n).map(|worn| Alias { own: *own, worn }))
-                .collect(),
-        )
+    /// Stand-ins for `own`: 192.0.0.8, the dummy address of RFC 7600, section 4.8, and what IANA left unassigned in
+    /// 192.0.0.0/24 behind it. An address keeps the one that it has in `before`: its packets may be under way.
+    pub(crate) fn after(before: Option<&Self>, own: &[Ipv4Addr]) -> Self {
+        let known = |address: &Ipv4Addr| before?.iter().find(|alias| alias.own == *address);
+        let kept: Vec<Alias> = own.iter().filter_map(known).collect();
+        let mut free = std::iter::once(8)
+            .chain(11..=110)
+            .map(|last| Ipv4Addr::new(192, 0, 0, last))
+            .filter(|worn| kept.iter().all(|alias| alias.worn != *worn));
+        let of = |own: &Ipv4Addr| known(own).or_else(|| free.next().map(|worn| Alias { own: *own, worn }));
+        Self(own.iter().filter_map(of).collect())
     }
 
     /// All pairs.
@@ -143,7 +140,7 @@ mod tests {
 
     #[test]
     fn both_ways_give_the_packet_that_the_kernel_would_have_made() {
-        let aliases = Aliases::of(&[OWN]);
+        let aliases = Aliases::after(None, &[OWN]);
         let mut out = udp_packet(OWN, PEER, true);
         aliases.put_on(&mut out);
         assert_eq!(out.bytes(), udp_packet(WORN, PEER, true).bytes());
@@ -155,16 +152,26 @@ mod tests {
     #[test]
     fn a_datagram_without_checksum_stays_without() {
         let mut back = udp_packet(PEER, WORN, false);
-        Aliases::of(&[OWN]).take_off(&mut back);
+        Aliases::after(None, &[OWN]).take_off(&mut back);
         assert_eq!(back.bytes(), udp_packet(PEER, OWN, false).bytes());
+    }
+
+    #[test]
+    fn an_address_keeps_its_stand_in_when_others_come_and_go() {
+        let [a, b, c] = [1, 2, 3].map(|last| Ipv4Addr::new(10, 6, 0, last));
+        let before = Aliases::after(None, &[a, b]);
+        assert_eq!(before.iter().map(|alias| alias.worn.octets()[3]).collect::<Vec<_>>(), [8, 11]);
+        let after = Aliases::after(Some(&before), &[c, b]);
+        let worn = |own| after.iter().find(|alias| alias.own == own).map(|alias| alias.worn.octets()[3]);
+        assert_eq!((worn(a), worn(b), worn(c)), (None, Some(11), Some(8)));
     }
 
     #[test]
     fn other_addresses_are_left_alone() {
         let before = udp_packet(PEER, OWN, true);
         let mut after = before.clone();
-        Aliases::of(&[OWN]).take_off(&mut after);
-        Aliases::of(&[OWN]).put_on(&mut after);
+        Aliases::after(None, &[OWN]).take_off(&mut after);
+        Aliases::after(None, &[OWN]).put_on(&mut after);
         assert_eq!(after.bytes(), before.bytes());
     }
 }

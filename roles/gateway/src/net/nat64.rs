@@ -4,11 +4,12 @@ use std::io;
 use std::sync::Arc;
 
 use sixgate_io_link::Tun;
-use sixgate_nat64::Nat64;
+use sixgate_nat64::{Config, Nat64, Share};
 use sixgate_wire::Packet;
 
 use super::alias::Aliases;
 use super::ways::KernelWays;
+use crate::control::Renewed;
 
 /// The NAT64 of a worker.
 pub(crate) struct Translator {
@@ -20,6 +21,14 @@ pub(crate) struct Translator {
 }
 
 impl Translator {
+    /// Takes over other settings; sessions that still fit stay.
+    pub(crate) fn renew(&mut self, renewed: &Renewed) {
+        let of_all = &renewed.config;
+        let share = Share { unit: of_all.share.unit, ..self.engine.config().share };
+        self.engine.reconfigure(Config { share, ..of_all.clone() });
+        self.aliases.clone_from(&renewed.aliases);
+    }
+
     /// Writes a translated packet to the kernel: IPv4 outwards, IPv6 where the translator works alone.
     pub(crate) fn write(&mut self, packet: &mut Packet) -> io::Result<()> {
         if is_v4(packet) {

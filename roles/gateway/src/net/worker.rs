@@ -226,6 +226,12 @@ impl Worker {
                         nat64.ways = ways;
                     }
                 }
+                Ok(ToNet::Nat64(renewed)) => {
+                    if let Some(nat64) = &mut self.nat64 {
+                        nat64.renew(&renewed);
+                    }
+                    self.drain_translator();
+                }
                 Ok(ToNet::Isatap(config)) => {
                     if let Some(link) = &mut self.isatap {
                         link.router.reconfigure(self.now, *config);

@@ -6,14 +6,12 @@ use sixgate_config::Gateway;
 use sixgate_config::nat64::Nat64;
 use sixgate_io_host::{Address, Journal, Netlink, Route, sysctl};
 use sixgate_io_link::{PathErrors, Proto41, Tun, TunOptions};
-use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, isatap};
+use sixgate_wire::addr::{Ipv6Prefix, isatap};
 
 use super::Machine;
+use super::leads::Leads;
 use super::native::{self, Advertised};
-use super::ports::{self, Taken};
 use crate::Failure;
-use crate::control::nat64 as settings;
-use crate::net::Aliases;
 
 /// A device that the kernel may hand anything to: what does not fit further on is told by us, not by it.
 const LARGEST_MTU: u32 = 65_535;
@@ -22,8 +20,8 @@ const LARGEST_MTU: u32 = 65_535;
 pub(crate) struct Devices {
     /// Into the kernel's own IPv6.
     pub(crate) kernel: Vec<Tun>,
-    /// The translator's device and the stand-ins of own addresses.
-    pub(crate) nat64: Option<(Tun, Aliases)>,
+    /// The translator's device and what leads to it.
+    pub(crate) nat64: Option<(Tun, Leads)>,
     /// The ISATAP link's socket, and the one for errors about what it sends.
     pub(crate) isatap: Option<(Proto41, PathErrors)>,
     /// Segments on which the way to the clients is advertised.
@@ -96,7 +94,7 @@ fn add_prefix(netlink: &mut Netlink, index: u32, prefix: Ipv6Prefix, v4: Ipv4Add
 
 /// A route by way of a next hop that is nobody: on-link, every destination would cost the kernel a neighbour entry
 /// (RFC 6583), and a device without link-layer addresses asks no next hop anything.
-fn through(prefix: Ipv6Prefix, link: u32) -> Route {
+pub(super) fn through(prefix: Ipv6Prefix, link: u32) -> Route {
     const NOBODY: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
     Route { onlink: true, ..Route::dev(prefix, link).via(NOBODY) }
 }
@@ -130,29 +128,11 @@ fn translator(
     machine: &Machine,
     netlink: &mut Netlink,
     journal: &mut Journal,
-) -> Result<(Tun, Aliases), Failure> {
+) -> Result<(Tun, Leads), Failure> {
     let tun = open(&nat64.device, LARGEST_MTU)?;
-    let index = start(&tun, netlink)?;
-    let (own, foreign) = split_pool(nat64, machine)?;
-    let aliases = Aliases::of(&own.iter().map(|t| t.own).fold(Vec::new(), |mut seen, a| {
-        if !seen.contains(&a) {
-            seen.push(a);
-        }
-        seen
-    }));
-    for prefix in &nat64.prefixes {
-        netlink.add_route(&through(prefix.prefix(), index))?;
-    }
-    for prefix in foreign {
-        netlink.add_route(&Route::dev(prefix, index))?;
-    }
-    for alias in aliases.iter() {
-        netlink.add_route(&Route::dev(Ipv4Prefix::containing(alias.worn, 32), index))?;
-    }
-    if !own.is_empty() {
-        let table = ports::table(&nat64.device);
-        journal.nft("ip", &table, &ports::rules(&nat64.device, &aliases, &own))?;
-    }
+    start(&tun, netlink)?;
+    let leads = Leads::wanted(nat64, machine, None)?;
+    leads.add(None, netlink, journal)?;
     // Our own errors come out of the device from an address of the machine, which the kernel takes for forged otherwise.
     sysctl::set(&format!("net/ipv4/conf/{}/accept_local", nat64.device), "1")?;
     match &config.site {
@@ -166,36 +146,7 @@ fn translator(
             forward_ipv6(journal)?;
         }
     }
-    Ok((tun, aliases))
-}
-
-/// The pool in two: ranges of own addresses, which netfilter hands over, and prefixes that are routed here.
-fn split_pool(nat64: &Nat64, machine: &Machine) -> Result<(Vec<Taken>, Vec<Ipv4Prefix>), Failure> {
-    let (mut taken, mut routed) = (Vec::new(), Vec::new());
-    for entry in &nat64.pool {
-        let Some(prefix) = settings::addresses(entry, machine.inside) else { continue };
-        let own: Vec<Ipv4Addr> = machine.own().filter(|a| prefix.contains(*a)).collect();
-        if own.is_empty() {
-            if !routed.contains(&prefix) {
-                routed.push(prefix);
-            }
-            continue;
-        }
-        if prefix.length() != 32 {
-            return Err(Failure::new(format!(
-                "nat64.pool {prefix} contains this machine's own address {}: list that one alone, with its ports",
-                own[0]
-            )));
-        }
-        if !entry.ports_named {
-            return Err(Failure::new(format!(
-                "nat64.pool {} is this machine's own address: say which ports, as in \"{}:10000-29999\"",
-                own[0], own[0]
-            )));
-        }
-        taken.push(Taken { own: own[0], protocol: entry.protocol, ports: entry.ports.clone() });
-    }
-    Ok((taken, routed))
+    Ok((tun, leads))
 }
 
 /// Sources of the translator's own errors.

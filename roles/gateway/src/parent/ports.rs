@@ -18,6 +18,7 @@ pub(crate) fn table(device: &str) -> String {
 }
 
 /// One range of an own address.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Taken {
     pub(crate) own: Ipv4Addr,
     /// `None` = all three.
@@ -82,7 +83,7 @@ mod tests {
     fn only_the_named_protocol_is_taken() {
         let own = Ipv4Addr::new(10, 6, 0, 1);
         let taken = Taken { own, protocol: Some(Protocol::Tcp), ports: 1024..=2047 };
-        let text = rules("nat64", &Aliases::of(&[own]), &[taken]);
+        let text = rules("nat64", &Aliases::after(None, &[own]), &[taken]);
         assert!(text.contains("ip daddr 10.6.0.1 tcp dport 1024-2047 ip daddr set 192.0.0.8"));
         assert!(
             text.contains("@th,136,8 6 @th,160,32 0x0a060001 @th,224,16 1024-2047 ip daddr set 192.0.0.8")
