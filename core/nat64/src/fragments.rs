@@ -251,9 +251,11 @@ impl<M: Copy> Fragments<M> {
         fits
     }
 
-    /// Forgets a datagram that has passed whole.
+    /// Forgets a datagram that has passed whole. One that was refused is remembered: a copy of it would wait in vain.
     pub(crate) fn finish(&mut self, id: u32) {
-        if self.entries.get(id).is_some_and(|e| e.total.is_some_and(|total| e.seen.is_whole(total))) {
+        let passed =
+            |e: &Entry<M>| e.refused.is_none() && e.total.is_some_and(|total| e.seen.is_whole(total));
+        if self.entries.get(id).is_some_and(passed) {
             self.forget(id);
         }
     }
