@@ -10,7 +10,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release/sixgate
 DEBUG := $(TARGET)/debug/sixgate
-CORES := sixgate-time sixgate-reason sixgate-wire sixgate-nat64 sixgate-isatap sixgate-iphttps sixgate-dns64 sixgate-fabric sixgate-roaming
+CORES := sixgate-time sixgate-reason sixgate-wire sixgate-nat64 sixgate-isatap sixgate-iphttps sixgate-dns64 sixgate-cache sixgate-fabric sixgate-roaming
 
 .PHONY: all lab up down test setup setup-tests build release lint layers unit cores deny fuzz e2e bench
 all: build

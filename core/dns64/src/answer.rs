@@ -13,6 +13,9 @@ pub struct Answer {
     pub kind: Kind,
     /// Set when the asker was refused or failed.
     pub reason: Option<Reason>,
+    /// Everybody with the same [`view`](crate::Dns64::view), DO and CD gets the same until its lowest TTL is over: nothing of it is
+    /// stale, guessed after a failure, or about this asker alone.
+    pub lasting: bool,
 }
 
 /// How an answer came about.

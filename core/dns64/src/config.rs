@@ -68,6 +68,15 @@ fn mapped() -> Ipv6Prefix {
 }
 
 impl Config {
+    /// Which rules serve this asker, one bit a rule.
+    pub(crate) fn view(&self, asker: IpAddr) -> Option<u64> {
+        if self.rules.len() > 64 {
+            return None;
+        }
+        let serving = self.rules.iter().enumerate().filter(|(_, rule)| rule.serves(asker));
+        Some(serving.fold(0, |view, (n, _)| view | 1 << n))
+    }
+
     /// The prefixes that this asker gets, in the order of the file, without regard to IPv4 ranges.
     pub(crate) fn prefixes_of(&self, asker: IpAddr) -> impl Iterator<Item = Prefix64> + '_ {
         self.rules.iter().filter(move |rule| rule.serves(asker)).map(|rule| rule.prefix)

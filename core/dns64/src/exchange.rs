@@ -16,6 +16,9 @@ use crate::records::{OwnedRecord, Response};
 use crate::reply::{self, Body};
 use crate::synthesis::Synthesis;
 
+/// Time for a stale answer to arrive here once it may be given.
+const PATIENCE_BEYOND_STALE: core::time::Duration = core::time::Duration::from_millis(100);
+
 /// Names one of the questions of an [`Exchange`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Key(pub(crate) u8);
@@ -45,6 +48,18 @@ pub struct Exchange {
     deadline: Instant,
     answer: Option<Answer>,
     over: bool,
+    doubt: Doubt,
+}
+
+/// What an asker should know about where its answer comes from.
+#[derive(Clone, Copy, Default, Debug)]
+struct Doubt {
+    /// Part of it is past its time.
+    stale: bool,
+    /// Part of it is a failure of a short while ago.
+    held: bool,
+    /// Part of it is a failure, or was not waited for.
+    failed: bool,
 }
 
 #[derive(Debug)]
@@ -75,6 +90,17 @@ impl Side {
             self.outcome = self.lookup.absorb(message);
             self.waiting = self.outcome.is_none();
         }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        if self.outcome.is_none() {
+            self.outcome = Some(self.lookup.fail(failure));
+            self.waiting = false;
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.outcome.is_none()
     }
 
     fn poll(&mut self, key: Key, query: &Query) -> Option<Question> {
@@ -114,7 +140,38 @@ impl Exchange {
     fn new(origin: Origin, work: Work) -> Self {
         let Origin { config, query, asker, limit, now } = origin;
         let deadline = now + config.deadline;
-        Self { config, query, asker, limit, work, deadline, answer: None, over: false }
+        Self {
+            config,
+            query,
+            asker,
+            limit,
+            work,
+            deadline,
+            answer: None,
+            over: false,
+            doubt: Doubt::default(),
+        }
+    }
+
+    /// True for an asker that wants no upstream to be asked (RD=0): what is not at hand is refused with [`Self::refuse`].
+    #[must_use]
+    pub const fn wants_no_recursion(&self) -> bool {
+        !self.query.head.recursion
+    }
+
+    /// Ends the exchange with REFUSED.
+    pub fn refuse(&mut self) {
+        if !self.over {
+            self.finish(Body::error(OptRcode::REFUSED), Kind::Invalid);
+        }
+    }
+
+    /// An answer past its time is at hand for when no upstream answers until then: AAAA is waited for so long, rather than
+    /// replaced by A before.
+    pub fn await_stale(&mut self, until: Instant) {
+        if let Work::Aaaa(synthesis) = &mut self.work {
+            synthesis.patience = synthesis.patience.max(until + PATIENCE_BEYOND_STALE);
+        }
     }
 
     /// The next question to send, if any.
@@ -142,16 +199,43 @@ impl Exchange {
     /// An upstream's answer to the question with this key, or `None` when no upstream gave one. Answers to questions
     /// that were not asked do no harm.
     pub fn handle_answer(&mut self, now: Instant, key: Key, message: Option<&[u8]>) {
+        match message {
+            Some(message) => self.handle(now, key, Ok(message)),
+            None => self.handle(now, key, Err(Failure::Silence)),
+        }
+    }
+
+    /// An answer past its time, because no upstream gives a better one (RFC 8767).
+    pub fn handle_stale(&mut self, now: Instant, key: Key, message: &[u8]) {
+        self.doubt.stale = true;
+        self.handle(now, key, Ok(message));
+    }
+
+    /// No upstream gave a usable answer. `held` says that this was found out for an earlier question (RFC 9520).
+    pub fn handle_failure(&mut self, now: Instant, key: Key, failure: Failure, held: bool) {
+        self.doubt.held |= held;
+        self.handle(now, key, Err(failure));
+    }
+
+    fn handle(&mut self, now: Instant, key: Key, answer: Result<&[u8], Failure>) {
         if self.over {
             return;
         }
+        self.doubt.failed |= answer.is_err();
+        let absorb = |side: &mut Side| match answer {
+            Ok(message) => side.absorb(Some(message)),
+            Err(failure) => side.fail(failure),
+        };
         match &mut self.work {
             Work::Raw { .. } => {
-                let (body, kind) = self.pass(message);
+                let (body, kind) = match answer {
+                    Ok(message) => self.pass(message),
+                    Err(failure) => failed(failure),
+                };
                 self.finish(body, kind);
             }
             Work::Single { side, before } => {
-                side.absorb(message);
+                absorb(side);
                 if let Some(outcome) = side.outcome.take() {
                     let before = before.take();
                     let (body, kind) = found(outcome, before);
@@ -159,17 +243,9 @@ impl Exchange {
                 }
             }
             Work::Aaaa(synthesis) => {
-                match key {
-                    IPV4 => {
-                        if let Some(side) = &mut synthesis.ipv4 {
-                            side.absorb(message);
-                        }
-                    }
-                    _ => {
-                        if let Some(side) = &mut synthesis.native {
-                            side.absorb(message);
-                        }
-                    }
+                let side = if key == IPV4 { &mut synthesis.ipv4 } else { &mut synthesis.native };
+                if let Some(side) = side {
+                    absorb(side);
                 }
                 self.settle(now);
             }
@@ -210,22 +286,37 @@ impl Exchange {
         if let Work::Aaaa(synthesis) = &mut self.work
             && let Some((body, kind)) = synthesis.settle(&self.config, &self.query, self.asker, now)
         {
+            // A half that was not waited for may say something else a moment later.
+            self.doubt.failed |= synthesis.native.as_ref().is_some_and(Side::is_open);
             self.finish(body, kind);
         }
     }
 
-    fn finish(&mut self, body: Body, kind: Kind) {
-        let reason = (kind == Kind::Failed).then_some(reason::DNS_UPSTREAM_FAILED);
+    fn finish(&mut self, mut body: Body, kind: Kind) {
+        let reason = match kind {
+            Kind::Failed => Some(reason::DNS_UPSTREAM_FAILED),
+            Kind::Invalid => Some(reason::DNS_NOT_SERVED),
+            Kind::Passed | Kind::Synthesised | Kind::Local | Kind::Blocked => None,
+        };
+        let Doubt { stale, held, failed } = self.doubt;
+        if stale && kind != Kind::Failed {
+            // RFC 8914, sections 4.4 and 4.20
+            let gone = body.rcode == Some(OptRcode::NXDOMAIN);
+            let code =
+                if gone { ExtendedErrorCode::STALE_NXDOMAIN_ANSWER } else { ExtendedErrorCode::STALE_ANSWER };
+            body = body.explained(code, "");
+        }
+        if held && kind == Kind::Failed {
+            body = body.explained(ExtendedErrorCode::CACHED_ERROR, "");
+        }
         let message = reply::write(&self.query, &body, self.limit);
         self.over = true;
-        self.answer = Some(Answer { message, kind, reason });
+        let lasting = !stale && !failed && matches!(kind, Kind::Passed | Kind::Synthesised);
+        self.answer = Some(Answer { message, kind, reason, lasting });
     }
 
     /// The upstream's sections as they came.
-    fn pass(&self, message: Option<&[u8]>) -> (Body, Kind) {
-        let Some(message) = message else {
-            return failed(Failure::Silence);
-        };
+    fn pass(&self, message: &[u8]) -> (Body, Kind) {
         let Query { name, rtype, class, .. } = &self.query;
         let Some(response) = Response::parse(message, name, *rtype, *class) else {
             return failed(Failure::Malformed);
@@ -257,6 +348,9 @@ pub(crate) fn failed(failure: Failure) -> (Body, Kind) {
     let body = match failure {
         Failure::Silence => {
             body.explained(ExtendedErrorCode::NO_REACHABLE_AUTHORITY, "no upstream server answered")
+        }
+        Failure::Unusable => {
+            body.explained(ExtendedErrorCode::NETWORK_ERROR, "no upstream server gave an answer that belongs")
         }
         Failure::Malformed => {
             body.explained(ExtendedErrorCode::INVALID_DATA, "the upstream server's answer is malformed")

@@ -1,8 +1,8 @@
 //! DNS64 (RFC 6147): one question of a client in, questions to upstreams out, their answers in, one answer out.
 //!
 //! A machine without sockets and clock. It synthesises AAAA from A under the administrator's rules, keeps chains of aliases,
-//! is authoritative for `ipv4only.arpa` and the reverse names of its prefixes, and refuses blocked labels. It is no cache,
-//! no validator (the "not validating" column of RFC 6147, section 5.5 holds), and it does not choose upstreams: the caller
+//! is authoritative for `ipv4only.arpa` and the reverse names of its prefixes, and refuses blocked labels. It is no cache (the
+//! caller may have one, and says so where an answer is stale or a failure is an old one), no validator (the "not validating" column of RFC 6147, section 5.5 holds), and it does not choose upstreams: the caller
 //! sends each [`Question`] where the forwarding rules say, checks that the answer belongs to it and repeats it over TCP when
 //! it was truncated.
 //!
@@ -63,6 +63,7 @@ use sixgate_time::Instant;
 pub use answer::{Answer, Kind};
 pub use config::{Block, Config, NamePattern, Rule};
 pub use exchange::{Exchange, Key, Question};
+pub use lookup::Failure;
 
 use exchange::{Origin, is_meta};
 use lookup::Lookup;
@@ -99,6 +100,12 @@ impl Dns64 {
         &self.config
     }
 
+    /// Who has the same view gets the same answers: which rules serve this asker. `None` when there are too many to say.
+    #[must_use]
+    pub fn view(&self, asker: IpAddr) -> Option<u64> {
+        self.config.view(asker)
+    }
+
     /// A client's message. `asker` is its address inside the tunnel or network, `stream` is true over TCP.
     #[must_use]
     pub fn ask(&self, now: Instant, asker: IpAddr, stream: bool, message: &[u8]) -> Step {
@@ -111,12 +118,14 @@ impl Dns64 {
                     message,
                     kind: Kind::Invalid,
                     reason: Some(reason::DNS_MALFORMED),
+                    lasting: false,
                 });
             }
         };
         let limit = reply::limit(&query.head, stream, self.config.largest_datagram);
         let answer = |body: &Body, kind, reason| {
-            Step::Answer(Answer { message: reply::write(&query, body, limit), kind, reason })
+            let lasting = kind == Kind::Local;
+            Step::Answer(Answer { message: reply::write(&query, body, limit), kind, reason, lasting })
         };
         if self.config.block.as_ref().is_some_and(|block| block.covers(&query.name)) {
             let body = Body::error(OptRcode::NXDOMAIN).explained(ExtendedErrorCode::BLOCKED, "blocked label");
@@ -135,10 +144,18 @@ impl Dns64 {
                 arpa::Local::Elsewhere => {}
             }
         }
-        // Transfers need a signature, and a question without RD may be answered from a cache only, which is not here.
-        if !query.head.recursion || matches!(query.rtype, Rtype::AXFR | Rtype::IXFR) {
+        // Transfers need a signature.
+        if matches!(query.rtype, Rtype::AXFR | Rtype::IXFR) {
             let body = Body::error(OptRcode::REFUSED);
             return answer(&body, Kind::Invalid, Some(reason::DNS_NOT_SERVED));
+        }
+        // RFC 8482, section 4.2: over UDP a large answer is somebody else's flood.
+        if query.rtype == Rtype::ANY && query.class == Class::IN && !stream {
+            return answer(
+                &Body { answer: reply::minimal_any(&query.name), ..Body::default() },
+                Kind::Local,
+                None,
+            );
         }
         let (rtype, class, head) = (query.rtype, query.class, query.head);
         let origin = Origin { config: Arc::clone(&self.config), query, asker, limit, now };

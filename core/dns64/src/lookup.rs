@@ -53,10 +53,13 @@ pub(crate) enum End {
     Failed(Failure),
 }
 
+/// Why a question to an upstream brought nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// No upstream answered.
     Silence,
+    /// Upstreams answered, but nothing that belongs to the question.
+    Unusable,
     /// Cannot be read, or answers another question.
     Malformed,
     /// Another rcode than NOERROR, NXDOMAIN and YXDOMAIN; with the upstream's extended error.
@@ -110,6 +113,11 @@ impl Lookup {
             return None;
         }
         Some(self.finish(nothing, Vec::new(), denial))
+    }
+
+    /// Ends the lookup, since no answer can be had.
+    pub(crate) fn fail(&mut self, failure: Failure) -> Outcome {
+        self.finish(End::Failed(failure), Vec::new(), Vec::new())
     }
 
     /// The records asked for at the current name.
@@ -187,10 +195,6 @@ impl Lookup {
             .filter(|record| proofs.iter().any(|rtype| self.belongs(record, *rtype)))
             .cloned()
             .collect()
-    }
-
-    fn fail(&mut self, failure: Failure) -> Outcome {
-        self.finish(End::Failed(failure), Vec::new(), Vec::new())
     }
 
     fn finish(&mut self, end: End, data: Vec<OwnedRecord>, denial: Vec<OwnedRecord>) -> Outcome {

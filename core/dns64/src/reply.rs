@@ -2,16 +2,19 @@
 
 use alloc::vec::Vec;
 
-use domain::base::MessageBuilder;
 use domain::base::iana::{Class, OptRcode, Rcode, Rtype, exterr::ExtendedErrorCode};
 use domain::base::message_builder::{AdditionalBuilder, PushError, StaticCompressor};
 use domain::base::opt::exterr::ExtendedError;
+use domain::base::{CharStr, MessageBuilder, Ttl};
+use domain::rdata::{AllRecordData, Hinfo};
 
 use crate::query::{Head, Query};
 use crate::records::OwnedRecord;
 
 /// RFC 1035, section 2.3.4; RFC 6891, section 6.2.3.
 const SMALLEST_LIMIT: usize = 512;
+/// Seconds; RFC 8482, section 4.2 leaves it to us.
+const MINIMAL_ANY_TTL: u32 = 3_600;
 
 /// What an answer says, without the parts that follow from the question.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +26,7 @@ pub(crate) struct Body {
     /// Left out first when there is no room, and silently (RFC 2181, section 9).
     pub(crate) additional: Vec<OwnedRecord>,
     /// RFC 8914
-    pub(crate) extended_error: Option<(u16, &'static str)>,
+    pub(crate) extended_errors: Vec<(u16, &'static str)>,
 }
 
 impl Body {
@@ -32,8 +35,9 @@ impl Body {
     }
 
     #[must_use]
-    pub(crate) fn explained(self, code: ExtendedErrorCode, text: &'static str) -> Self {
-        Self { extended_error: Some((code.to_int(), text)), ..self }
+    pub(crate) fn explained(mut self, code: ExtendedErrorCode, text: &'static str) -> Self {
+        self.extended_errors.push((code.to_int(), text));
+        self
     }
 }
 
@@ -102,18 +106,27 @@ fn write_opt(
         opt.set_udp_payload_size(1_232);
         opt.set_dnssec_ok(edns.dnssec_ok);
         opt.set_rcode(rcode);
-        if let Some((code, text)) = body.extended_error
-            && let Ok(error) = ExtendedError::<Vec<u8>>::new_with_str(ExtendedErrorCode::from_int(code), text)
-        {
-            opt.push(&error)?;
+        for (code, text) in &body.extended_errors {
+            let code = ExtendedErrorCode::from_int(*code);
+            if let Ok(error) = ExtendedError::<Vec<u8>>::new_with_str(code, text) {
+                opt.push(&error)?;
+            }
         }
         Ok(())
     })
 }
 
+/// RFC 8482, section 4.2: HINFO in place of everything.
+pub(crate) fn minimal_any(name: &crate::records::OwnedName) -> Vec<OwnedRecord> {
+    let word = |text: &[u8]| CharStr::from_octets(text.to_vec()).ok();
+    let (Some(cpu), Some(os)) = (word(b"RFC8482"), word(b"")) else { return Vec::new() };
+    let data = AllRecordData::Hinfo(Hinfo::new(cpu, os));
+    Vec::from([OwnedRecord::new(name.clone(), Class::IN, Ttl::from_secs(MINIMAL_ANY_TTL), data)])
+}
+
 fn opt_length(head: &Head, body: &Body) -> usize {
-    let option = body.extended_error.map_or(0, |(_, text)| 4 + 2 + text.len());
-    head.edns.map_or(0, |_| 11 + option)
+    let options = body.extended_errors.iter().map(|(_, text)| 4 + 2 + text.len()).sum::<usize>();
+    head.edns.map_or(0, |_| 11 + options)
 }
 
 /// A question to an upstream. The id is zero: whoever sends it chooses one.

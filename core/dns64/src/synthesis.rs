@@ -37,7 +37,7 @@ pub(crate) struct Synthesis {
     /// False where nothing may be synthesised for this name or asker.
     allowed: bool,
     head_start: Instant,
-    patience: Instant,
+    pub(crate) patience: Instant,
 }
 
 /// What AAAA says.

@@ -4,7 +4,7 @@ mod world;
 use domain::base::Message;
 use domain::base::iana::{OptRcode, Rcode, Rtype};
 use proptest::prelude::*;
-use sixgate_dns64::{Block, Config, Dns64, Kind, Step};
+use sixgate_dns64::{Block, Config, Dns64, Exchange, Failure, Kind, Question, Rule, Step};
 use sixgate_reason::{DNS_BLOCKED, DNS_MALFORMED};
 use sixgate_time::Instant;
 use world::*;
@@ -190,6 +190,101 @@ fn without_recursion_desired_and_for_transfers_it_refuses() {
     assert_eq!(got.rcode(), OptRcode::REFUSED);
     assert_eq!(run(config(), &mut world, &ask(X, Rtype::AXFR)).rcode(), OptRcode::REFUSED);
     assert!(world.asked.is_empty());
+}
+
+#[test]
+fn any_over_udp_is_one_record_and_over_a_stream_what_the_upstream_says() {
+    let mut world =
+        World::default().with(X, Rtype::ANY, has(vec![a(X, 60, "192.0.2.1"), a(X, 60, "192.0.2.2")]));
+    let got = run(config(), &mut world, &ask(X, Rtype::ANY));
+    assert_eq!(got.answers(), ["x.test 3600 HINFO \"RFC8482\" \"\""]);
+    assert!(world.asked.is_empty());
+    let got = run(config(), &mut world, &Ask { stream: true, ..ask(X, Rtype::ANY) });
+    assert_eq!(got.answers().len(), 2);
+}
+
+/// Feeds each question of the exchange and gives the answer.
+fn feed(asked: &Ask, mut how: impl FnMut(&mut Exchange, Question)) -> Got {
+    let now = Instant::from_secs(1);
+    let Step::Exchange(mut exchange) = Dns64::new(config()).ask(now, asked.asker, false, &asked.message())
+    else {
+        panic!()
+    };
+    loop {
+        while let Some(question) = exchange.poll_question() {
+            how(&mut exchange, question);
+        }
+        if let Some(answer) = exchange.poll_answer() {
+            return read(answer);
+        }
+        exchange.handle_timeout(exchange.next_timeout());
+    }
+}
+
+#[test]
+fn what_is_past_its_time_says_so_and_does_not_last() {
+    let now = Instant::from_secs(1);
+    let both = |v6: Says, v4: Says| World::default().with(X, Rtype::AAAA, v6).with(X, Rtype::A, v4);
+    let gone = Says::Message(Rcode::NXDOMAIN, vec![], vec![soa("test", 60, 60)]);
+    for (world, code) in [
+        (both(has(vec![aaaa(X, 30, "2001:db8::1")]), Says::Silence), 3),
+        (both(empty(soa("test", 30, 30)), has(vec![a(X, 30, "192.0.2.1")])), 3),
+        (both(gone, Says::Silence), 19),
+    ] {
+        let mut stale = world.clone();
+        let got = feed(&ask(X, Rtype::AAAA), |exchange, question| {
+            let message = stale.reply(&question.message).unwrap();
+            exchange.handle_stale(now, question.key, &message);
+        });
+        assert_eq!((got.extended_errors(), got.answer.lasting, got.answer.reason), (vec![code], false, None));
+        let mut fresh = world.clone();
+        let got = feed(&ask(X, Rtype::AAAA), |exchange, question| {
+            let message = fresh.reply(&question.message).unwrap();
+            exchange.handle_answer(now, question.key, Some(&message));
+        });
+        assert_eq!((got.extended_errors(), got.answer.lasting), (vec![], true));
+    }
+    // RFC 6147, section 5.1.2: made after a failure, but not to be repeated for as long as its TTL says.
+    let mut world = both(Says::Silence, has(vec![a(X, 300, "192.0.2.1")]));
+    let got = feed(&ask(X, Rtype::AAAA), |exchange, question| match world.reply(&question.message) {
+        Some(message) => exchange.handle_answer(now, question.key, Some(&message)),
+        None => exchange.handle_failure(now, question.key, Failure::Silence, true),
+    });
+    assert_eq!((got.answers().len(), got.answer.lasting), (1, false));
+}
+
+#[test]
+fn a_failure_says_why_and_whether_it_is_an_old_one() {
+    let now = Instant::from_secs(1);
+    let refused = Failure::Refused(OptRcode::REFUSED, None);
+    for (failure, code) in [
+        (Failure::Silence, 22),
+        (Failure::Unusable, 23),
+        (Failure::Malformed, 24),
+        (refused, 22),
+        (Failure::Refused(OptRcode::SERVFAIL, None), 0),
+        (Failure::Refused(OptRcode::SERVFAIL, Some(9)), 9),
+    ] {
+        for held in [false, true] {
+            let got = feed(&ask(X, Rtype::A), |exchange, question| {
+                exchange.handle_failure(now, question.key, failure, held);
+            });
+            let codes = if held { vec![code, 13] } else { vec![code] };
+            assert_eq!((got.rcode(), got.extended_errors()), (OptRcode::SERVFAIL, codes));
+        }
+    }
+}
+
+#[test]
+fn a_view_is_the_rules_that_serve_an_asker() {
+    let mut config = config();
+    config.rules[0].clients = vec!["fd64::/64".parse().unwrap()];
+    config.rules.push(Rule::for_all(prefix("2001:db8:65::/96")));
+    let view = |config: &Config, asker: &str| Dns64::new(config.clone()).view(asker.parse().unwrap());
+    assert_eq!(view(&config, "fd64::1"), Some(3));
+    assert_eq!(view(&config, "fd65::1"), Some(2));
+    config.rules = vec![Rule::for_all(prefix("2001:db8:65::/96")); 65];
+    assert_eq!(view(&config, "fd65::1"), None);
 }
 
 proptest! {

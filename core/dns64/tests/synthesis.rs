@@ -162,7 +162,8 @@ fn other_types_and_classes_pass_and_a_causes_a_only() {
     assert_eq!(got.answers(), ["x.test 60 A 10.0.0.1"]);
     assert_eq!(world.asked, [(X.to_string(), Rtype::A)]);
     let any = has(vec![a(X, 60, "10.0.0.1"), aaaa(X, 60, "2001:db8::1")]);
-    let got = run(config(), &mut World::default().with(X, Rtype::ANY, any), &ask(X, Rtype::ANY));
+    let asked = Ask { stream: true, ..ask(X, Rtype::ANY) };
+    let got = run(config(), &mut World::default().with(X, Rtype::ANY, any), &asked);
     assert_eq!(got.answers().len(), 2);
     let mut world = World::default().with(X, Rtype::AAAA, has(vec![]));
     let got = run(config(), &mut world, &Ask { class: Class::CH, ..ask(X, Rtype::AAAA) });

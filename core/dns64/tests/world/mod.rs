@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use domain::base::iana::{Class, OptRcode, Rcode, Rtype};
 use domain::base::name::ParsedName;
+use domain::base::opt::exterr::ExtendedError;
 use domain::base::{Message, MessageBuilder, Name, Record, Serial, Ttl};
 use domain::rdata::{A, Aaaa, AllRecordData, Cname, Soa};
 use sixgate_dns64::{Answer, Config, Dns64, Key, Rule, Step};
@@ -57,7 +58,7 @@ pub(crate) fn rcode(rcode: Rcode) -> Says {
     Says::Message(rcode, vec![], vec![])
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct World {
     table: BTreeMap<(String, u16), Says>,
     pub(crate) asked: Vec<(String, Rtype)>,
@@ -164,6 +165,10 @@ impl Got {
     pub(crate) fn authorities(&self) -> Vec<String> {
         show(self.message.authority().unwrap())
     }
+    pub(crate) fn extended_errors(&self) -> Vec<u16> {
+        let opt = self.message.opt().unwrap();
+        opt.opt().iter::<ExtendedError<&[u8]>>().flatten().map(|error| error.code().to_int()).collect()
+    }
     pub(crate) fn extended_error(&self) -> Option<u16> {
         let opt = self.message.opt()?;
         opt.opt().extended_error().map(|error| error.code().to_int())
@@ -215,6 +220,9 @@ pub(crate) fn run_slowly(
         Step::Exchange(exchange) => exchange,
     };
     let mut flying: Vec<(Instant, Key, Vec<u8>)> = Vec::new();
+    if exchange.wants_no_recursion() {
+        exchange.refuse();
+    }
     loop {
         while let Some(question) = exchange.poll_question() {
             let rtype =
