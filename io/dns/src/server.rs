@@ -26,6 +26,13 @@ pub trait Handler: Send + Sync + 'static {
     /// The answer to a message, or `None` for none. Many run at once; an answer over UDP must keep to the asker's size.
     fn handle(&self, request: Request) -> impl Future<Output = Option<Vec<u8>>> + Send;
 
+    /// The answer to a message of a client that has as many questions under work as it may: what is at hand, or `None`. Must
+    /// not take long.
+    fn handle_at_once(&self, request: &Request) -> Option<Vec<u8>> {
+        let _ = request;
+        None
+    }
+
     /// Told of everything that the server itself refused or dropped.
     fn refused(&self, client: IpAddr, reason: Reason);
 }

@@ -17,7 +17,7 @@ use domain::base::Message;
 use domain::base::iana::Rcode;
 use tokio::time::Instant;
 
-pub use forward::Forwarder;
+pub use forward::{Forwarder, Source};
 
 use choice::Choice;
 use datagram::Datagram;

@@ -22,6 +22,12 @@ pub struct Dns {
     pub allow: Vec<IpPrefix>,
     /// First labels that are refused; `None` = off.
     pub block: Option<Block>,
+    /// Questions a second and client; 0 = no limit.
+    pub rate_limit: u32,
+    /// Octets of answers that are remembered.
+    pub cache_size: usize,
+    /// Answers are given past their time when no upstream answers (RFC 8767).
+    pub serve_stale: bool,
 }
 
 /// Servers of one suffix.
@@ -44,6 +50,9 @@ pub struct Block {
 
 const LABELS: [&str; 2] = ["isatap", "wpad"];
 const PORT: u16 = 53;
+/// Of the cache: a hundred thousand names and more.
+const MEBIBYTES: u64 = 64;
+const MOST_MEBIBYTES: u64 = 65_536;
 
 /// Reads the section. `site` is `None` also where `[gateway]` has a fault. `routes` are the suffixes of `[names]`, for the block list.
 pub(crate) fn read(
@@ -66,25 +75,28 @@ pub(crate) fn read(
         None => default_allow(site),
     };
     let block = read_block(&mut table, routes, report);
+    let rate_limit = table.take("rate-limit").and_then(|n| n.number(0, 1_000_000, report)).unwrap_or(0);
+    let mebibytes = table.take("cache-size").and_then(|n| n.number(1, MOST_MEBIBYTES, report));
+    let serve_stale = table.take("serve-stale").and_then(|n| n.boolean(report)).unwrap_or(true);
     table.finish(report);
-    Some(Dns { listen, upstream, forward, allow, block })
+    Some(Dns {
+        listen,
+        upstream,
+        forward,
+        allow,
+        block,
+        rate_limit: u32::try_from(rate_limit).unwrap_or(u32::MAX),
+        cache_size: usize::try_from(mebibytes.unwrap_or(MEBIBYTES)).unwrap_or(usize::MAX >> 20) << 20,
+        serve_stale,
+    })
 }
 
 /// Keys whose quiet value is fine and whose other values ask for a part that is not there.
 fn refuse_when_on(table: &mut Table<'_>, report: &mut Report) {
-    for (key, what) in
-        [("validate", "DNSSEC validation"), ("serve-stale", "a DNS cache, so it has no stale answers")]
+    if let Some(node) = table.take("validate")
+        && node.boolean(report) == Some(true)
     {
-        if let Some(node) = table.take(key)
-            && node.boolean(report) == Some(true)
-        {
-            report.not_yet(&node.key, node.span.clone(), what);
-        }
-    }
-    if let Some(node) = table.take("rate-limit")
-        && node.number(0, 1_000_000, report).is_some_and(|n| n != 0)
-    {
-        report.not_yet(&node.key, node.span.clone(), "a rate limit for DNS");
+        report.not_yet(&node.key, node.span.clone(), "DNSSEC validation");
     }
 }
 

@@ -12,5 +12,6 @@ reasons! {
     508 DNS_OVERLOAD "dns-overload" "as many questions outstanding as there may be";
     509 DNS_MISMATCH "dns-mismatch" "answer that does not match its question";
     510 DNS_TUNNEL_DOWN "dns-tunnel-down" "question for a name of the tunnel while the tunnel is down";
-    511 DNS_NOT_SERVED "dns-not-served" "question without recursion, or for the transfer of a zone";
+    511 DNS_NOT_SERVED "dns-not-served" "question without recursion that the cache cannot answer, or for the transfer of a zone";
+    512 DNS_TOO_FAST "dns-too-fast" "question above the client's rate";
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use sixgate_reason::{DNS_NOT_ALLOWED, DNS_OVERLOAD, Reason};
+use sixgate_reason::{DNS_NOT_ALLOWED, DNS_OVERLOAD, DNS_TOO_FAST, Reason};
 use sixgate_wire::addr::IpPrefix;
 
 use super::Options;
@@ -65,7 +65,7 @@ impl Gate {
         }
         let mut state = self.state();
         if !self.within_rate(&mut state, client) {
-            return Err(DNS_OVERLOAD);
+            return Err(DNS_TOO_FAST);
         }
         let most = (self.options.most_questions, self.options.most_questions_per_client);
         state.questions.take(client, most)?;

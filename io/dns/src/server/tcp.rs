@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sixgate_reason::{DNS_MALFORMED, DNS_NOT_ALLOWED};
+use sixgate_reason::{DNS_MALFORMED, DNS_NOT_ALLOWED, DNS_OVERLOAD};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -95,15 +95,16 @@ async fn converse<H: Handler>(
                 });
             }
             Err(reason) => {
-                handler.refused(client.ip(), reason);
-                if reason == DNS_NOT_ALLOWED
-                    && let Some(answer) = answers::refuse(&message)
-                {
-                    let _gone = finished.send(answer).await;
+                let answer = match reason {
+                    DNS_NOT_ALLOWED => answers::refuse(&message),
+                    DNS_OVERLOAD => handler.handle_at_once(&Request { client, stream: true, message }),
+                    _ => None,
+                };
+                if answer.is_none() || reason != DNS_OVERLOAD {
+                    handler.refused(client.ip(), reason);
                 }
-                if reason != DNS_NOT_ALLOWED {
-                    break;
-                }
+                let Some(answer) = answer else { break };
+                let _gone = finished.send(answer).await;
             }
         }
     }

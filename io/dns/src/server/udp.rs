@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sixgate_reason::{DNS_MALFORMED, DNS_NOT_ALLOWED};
+use sixgate_reason::{DNS_MALFORMED, DNS_NOT_ALLOWED, DNS_OVERLOAD};
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
@@ -29,19 +29,26 @@ pub(super) async fn serve<H: Handler>(socket: UdpSocket, gate: Arc<Gate>, handle
             handler.refused(client.ip(), DNS_MALFORMED);
             continue;
         }
+        let request = |message: &[u8]| Request { client, stream: false, message: message.to_vec() };
         let place = match gate.question(client.ip()) {
             Ok(place) => place,
             Err(reason) => {
-                handler.refused(client.ip(), reason);
-                if reason == DNS_NOT_ALLOWED
-                    && let Some(answer) = answers::refuse(message)
-                {
-                    let _lost = socket.try_send_to(&answer, peer);
+                let answer = match reason {
+                    DNS_NOT_ALLOWED => answers::refuse(message),
+                    // Names that nobody has to be asked for must not wait for those that nobody answers.
+                    DNS_OVERLOAD => handler.handle_at_once(&request(message)),
+                    _ => None,
+                };
+                if let Some(answer) = &answer {
+                    let _lost = socket.try_send_to(answer, peer);
+                }
+                if answer.is_none() || reason != DNS_OVERLOAD {
+                    handler.refused(client.ip(), reason);
                 }
                 continue;
             }
         };
-        let request = Request { client, stream: false, message: message.to_vec() };
+        let request = request(message);
         let (socket, handler) = (Arc::clone(&socket), Arc::clone(&handler));
         tasks.spawn(async move {
             if let Some(answer) = handler.handle(request).await {

@@ -1,13 +1,17 @@
 //! The DNS64 that clients ask: sockets of `io/dns` in front of the machine of `core/dns64`.
 
+#[cfg(test)]
+mod cached;
+mod clock;
 mod drive;
 mod explain;
+mod resolver;
 #[cfg(test)]
 mod tests;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
 
 use sixgate_api::Explanation;
 use sixgate_config::{Dns, Dns64 as Rules, Gateway};
@@ -19,7 +23,9 @@ use sixgate_reason::Reason;
 use sixgate_wire::addr::IpPrefix;
 
 use super::SharedCounters;
+use clock::Clock;
 use drive::Asker;
+use resolver::Resolver;
 
 /// What is listened on, who may ask, where questions go and what is made of the answers.
 #[derive(Clone, Debug)]
@@ -34,6 +40,8 @@ pub struct Dns64Config {
     pub forward: Vec<(String, Vec<SocketAddr>)>,
     /// Synthesis. Without rules everything is passed on.
     pub synthesis: Config,
+    /// How much is remembered, and for how long.
+    pub cache: sixgate_cache::Options,
 }
 
 impl Dns64Config {
@@ -51,12 +59,14 @@ impl Dns64Config {
             // Our own address may come to its interface after us.
             options: Options {
                 allow: Some(allow.collect()),
+                rate: dns.rate_limit,
                 free_bind: config.site.is_some(),
                 ..Options::default()
             },
             upstream: dns.upstream.clone(),
             forward: forward.collect(),
             synthesis: synthesis(dns, config.dns64.as_ref()),
+            cache: sixgate_cache::Options { octets: dns.cache_size, serve_stale: dns.serve_stale },
         })
     }
 }
@@ -108,9 +118,10 @@ pub struct Dns64Service {
 /// What all questions share.
 pub(super) struct Shared {
     rules: RwLock<(Dns64, Arc<Forwarder>)>,
+    resolver: Arc<Resolver>,
     counters: SharedCounters,
     said: Mutex<Said>,
-    start: Instant,
+    clock: Clock,
 }
 
 impl Dns64Service {
@@ -119,9 +130,14 @@ impl Dns64Service {
     /// # Errors
     /// The first address that cannot be listened on.
     pub fn start(config: Dns64Config, counters: SharedCounters) -> Result<Self, BindError> {
-        let rules = RwLock::new(rules(&config));
-        let shared =
-            Arc::new(Shared { rules, counters, said: Mutex::new(Said::new()), start: Instant::now() });
+        let clock = Clock::start();
+        let shared = Arc::new(Shared {
+            rules: RwLock::new(rules(&config)),
+            resolver: Arc::new(Resolver::new(config.cache, clock)),
+            counters,
+            said: Mutex::new(Said::new()),
+            clock,
+        });
         let server = Server::start(&config.listen, config.options, Arc::clone(&shared))?;
         Ok(Self { server, shared })
     }
@@ -132,9 +148,10 @@ impl Dns64Service {
         self.server.addresses()
     }
 
-    /// Takes over upstreams and rules of another configuration; questions under work keep theirs. Addresses and access
-    /// list stay as they are.
+    /// Takes over upstreams, rules and bounds of another configuration; questions under work keep theirs, and what the same
+    /// servers said stays known. Addresses, access list and rate stay as they are.
     pub fn reconfigure(&self, config: &Dns64Config) {
+        self.shared.resolver.reconfigure(config.cache);
         *self.shared.rules.write().unwrap_or_else(PoisonError::into_inner) = rules(config);
     }
 
@@ -156,7 +173,7 @@ fn rules(config: &Dns64Config) -> (Dns64, Arc<Forwarder>) {
 impl Shared {
     fn asker(&self) -> Asker {
         let (dns64, forwarder) = self.rules.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Asker { dns64, forwarder, start: self.start }
+        Asker { dns64, forwarder, resolver: Arc::clone(&self.resolver), clock: self.clock }
     }
 
     /// Counts `reason`, and says so when it first strikes.
@@ -172,7 +189,7 @@ impl Handler for Shared {
     async fn handle(&self, request: Request) -> Option<Vec<u8>> {
         let asker = self.asker();
         let outcome = asker.ask(request.client.ip(), request.stream, &request.message, |_| {}).await;
-        for _ in 0..outcome.mismatches {
+        for _ in 0..self.resolver.counts().mismatches.swap(0, Ordering::Relaxed) {
             self.count(request.client.ip(), sixgate_reason::DNS_MISMATCH);
         }
         if let Some(reason) = outcome.reason {
@@ -180,6 +197,11 @@ impl Handler for Shared {
             tracing::debug!(client = %request.client.ip(), code = reason.code(), "question not answered");
         }
         outcome.answer.map(|answer| answer.message)
+    }
+
+    fn handle_at_once(&self, request: &Request) -> Option<Vec<u8>> {
+        let answer = self.asker().ask_at_once(request.client.ip(), request.stream, &request.message);
+        answer.map(|answer| answer.message)
     }
 
     fn refused(&self, client: IpAddr, reason: Reason) {

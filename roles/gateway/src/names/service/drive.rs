@@ -1,37 +1,41 @@
-//! Drives one question through the machine: sends what it asks, tells it what time it is.
+//! Drives one question through the machine: has the resolver find what it asks, and tells it what time it is.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
-use sixgate_dns64::{Answer, Dns64, Step};
+use sixgate_dns64::{Answer, Dns64, Exchange, Question, Step};
 use sixgate_io_dns::upstream::Forwarder;
 use sixgate_reason::Reason;
+use sixgate_time::Instant;
 use tokio::task::JoinSet;
+
+use super::clock::Clock;
+use super::resolver::{Begun, Found, Held, Resolver, STALE_AFTER};
 
 /// The rules under which a question is answered.
 pub(super) struct Asker {
     pub(super) dns64: Dns64,
     pub(super) forwarder: Arc<Forwarder>,
-    pub(super) start: Instant,
+    pub(super) resolver: Arc<Resolver>,
+    pub(super) clock: Clock,
 }
 
 /// What became of a message.
 pub(super) struct Outcome {
     pub(super) answer: Option<Answer>,
     pub(super) reason: Option<Reason>,
-    /// Answers of upstreams that did not belong to their question.
-    pub(super) mismatches: u64,
 }
 
-/// A question to an upstream, and what came back.
+/// A question to an upstream or to the cache, and what came back.
 pub(super) struct Asked<'a> {
     pub(super) question: &'a [u8],
-    pub(super) answer: Option<&'a [u8]>,
+    pub(super) found: &'a Found,
+    /// It was at hand.
+    pub(super) cached: bool,
 }
 
 impl Asker {
-    /// `seen` is told of every question to an upstream.
+    /// `seen` is told of every question that the machine has.
     pub(super) async fn ask(
         &self,
         client: IpAddr,
@@ -39,41 +43,98 @@ impl Asker {
         message: &[u8],
         mut seen: impl FnMut(Asked<'_>) + Send,
     ) -> Outcome {
-        let mut exchange = match self.dns64.ask(self.now(), client, stream, message) {
-            Step::Answer(answer) => {
-                return Outcome { reason: answer.reason, answer: Some(answer), mismatches: 0 };
-            }
-            Step::Drop(reason) => return Outcome { answer: None, reason: Some(reason), mismatches: 0 },
-            Step::Exchange(exchange) => exchange,
+        let start = self.clock.now();
+        let mut exchange = match self.begin(start, client, stream, message) {
+            Ok(exchange) => exchange,
+            Err(outcome) => return outcome,
         };
-        let mut asked = JoinSet::new();
+        if exchange.wants_no_recursion() {
+            return self.answer_without_recursion(exchange);
+        }
+        let mut waiting = JoinSet::new();
         let answer = loop {
             while let Some(question) = exchange.poll_question() {
-                let forwarder = Arc::clone(&self.forwarder);
-                asked.spawn(async move {
-                    let answer = forwarder.exchange(&question.message).await.ok();
-                    (question, answer)
-                });
+                match self.resolver.begin(&question.message, client, &self.forwarder) {
+                    Begun::Now(found) => {
+                        seen(Asked { question: &question.message, found: &found, cached: true });
+                        give(&mut exchange, self.clock.now(), &question, found);
+                    }
+                    Begun::Later(flight) => {
+                        if flight.stale.is_some() {
+                            exchange.await_stale(start + STALE_AFTER);
+                        }
+                        let patience = STALE_AFTER.saturating_sub(self.clock.now().since(start));
+                        let resolver = Arc::clone(&self.resolver);
+                        waiting.spawn(async move { (question, resolver.finish(flight, patience).await) });
+                    }
+                }
             }
             if let Some(answer) = exchange.poll_answer() {
                 break answer;
             }
-            let until = self.start + std::time::Duration::from_nanos(exchange.next_timeout().as_nanos());
             tokio::select! {
-                Some(Ok((question, answer))) = asked.join_next() => {
-                    seen(Asked { question: &question.message, answer: answer.as_deref() });
-                    exchange.handle_answer(self.now(), question.key, answer.as_deref());
+                Some(Ok((question, found))) = waiting.join_next() => {
+                    seen(Asked { question: &question.message, found: &found, cached: false });
+                    give(&mut exchange, self.clock.now(), &question, found);
                 }
-                () = tokio::time::sleep_until(until.into()) => exchange.handle_timeout(self.now()),
+                () = tokio::time::sleep_until(self.clock.at(exchange.next_timeout())) => {
+                    exchange.handle_timeout(self.clock.now());
+                }
             }
         };
-        // Those of questions that run beside this one are among them; the sum is what is read.
-        let mismatches = self.forwarder.take_mismatches();
-        Outcome { reason: answer.reason, answer: Some(answer), mismatches }
+        Outcome { reason: answer.reason, answer: Some(answer) }
     }
 
-    fn now(&self) -> sixgate_time::Instant {
-        let nanos = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        sixgate_time::Instant::from_nanos(nanos)
+    /// The answer where it needs nobody; nothing otherwise.
+    pub(super) fn ask_at_once(&self, client: IpAddr, stream: bool, message: &[u8]) -> Option<Answer> {
+        match self.begin(self.clock.now(), client, stream, message) {
+            Ok(exchange) => self.answer_at_hand(exchange).ok(),
+            Err(outcome) => outcome.answer,
+        }
+    }
+
+    fn begin(
+        &self,
+        now: Instant,
+        client: IpAddr,
+        stream: bool,
+        message: &[u8],
+    ) -> Result<Box<Exchange>, Outcome> {
+        match self.dns64.ask(now, client, stream, message) {
+            Step::Exchange(exchange) => Ok(exchange),
+            Step::Answer(answer) => Err(Outcome { reason: answer.reason, answer: Some(answer) }),
+            Step::Drop(reason) => Err(Outcome { answer: None, reason: Some(reason) }),
+        }
+    }
+
+    /// RFC 1035, section 4.3.1: who wants no recursion gets what is at hand.
+    fn answer_without_recursion(&self, exchange: Box<Exchange>) -> Outcome {
+        let answer = self.answer_at_hand(exchange).or_else(|mut exchange| {
+            exchange.refuse();
+            exchange.poll_answer().ok_or(())
+        });
+        let answer = answer.ok();
+        Outcome { reason: answer.as_ref().and_then(|answer| answer.reason), answer }
+    }
+
+    fn answer_at_hand(&self, mut exchange: Box<Exchange>) -> Result<Answer, Box<Exchange>> {
+        loop {
+            if let Some(answer) = exchange.poll_answer() {
+                return Ok(answer);
+            }
+            let Some(question) = exchange.poll_question() else { return Err(exchange) };
+            let Some(found) = self.resolver.at_hand(&question.message, &self.forwarder) else {
+                return Err(exchange);
+            };
+            exchange.handle_answer(self.clock.now(), question.key, Some(&found));
+        }
+    }
+}
+
+fn give(exchange: &mut Exchange, now: Instant, question: &Question, found: Found) {
+    match found {
+        Found::Answer(message) => exchange.handle_answer(now, question.key, Some(&message)),
+        Found::Stale(message) => exchange.handle_stale(now, question.key, &message),
+        Found::Failed(failure, Held(held)) => exchange.handle_failure(now, question.key, failure, held),
     }
 }

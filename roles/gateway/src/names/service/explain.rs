@@ -6,10 +6,12 @@ use domain::base::iana::{OptRcode, Rtype};
 use domain::base::{Message, MessageBuilder, Name};
 use domain::rdata::Aaaa;
 use sixgate_api::{Answer, Explanation, Step};
-use sixgate_dns64::Kind;
+use sixgate_cache::State;
+use sixgate_dns64::{Failure, Kind};
 
 use super::Shared;
 use super::drive::{Asked, Outcome};
+use super::resolver::{Found, Held};
 
 pub(super) async fn explain(shared: &Shared, name: &str, asker: IpAddr) -> Explanation {
     let mut explanation = Explanation { name: name.to_owned(), ..Explanation::default() };
@@ -20,9 +22,15 @@ pub(super) async fn explain(shared: &Shared, name: &str, asker: IpAddr) -> Expla
     };
     let mut steps = Vec::new();
     // As over TCP, so that nothing is cut off.
-    let outcome = shared.asker().ask(asker, true, &question, |asked| steps.extend(seen(&asked))).await;
+    let own = shared.asker();
+    let outcome = own
+        .ask(asker, true, &question, |asked| {
+            let known = own.resolver.state(asked.question, &own.forwarder);
+            steps.extend(seen(&asked, known));
+        })
+        .await;
     explanation.steps = steps;
-    let Outcome { answer, reason, .. } = outcome;
+    let Outcome { answer, reason } = outcome;
     let Some(answer) = answer else { return explanation };
     let how = match answer.kind {
         Kind::Passed => "as the upstream says",
@@ -53,16 +61,36 @@ fn step(step: &str, text: &str) -> Step {
     Step { step: step.to_owned(), text: text.to_owned() }
 }
 
-fn seen(asked: &Asked<'_>) -> Option<Step> {
+fn seen(asked: &Asked<'_>, known: Option<State>) -> Option<Step> {
     let question = Message::from_octets(asked.question).ok()?.sole_question().ok()?;
-    let text = match asked.answer.map(Message::from_octets) {
-        Some(Ok(answer)) => {
-            let rcode = answer.opt_rcode();
-            let records = answer.header_counts().ancount();
-            format!("{}: {rcode}, {records} records", question.qname())
+    let name = question.qname();
+    let read = |message: &Vec<u8>| match Message::from_slice(message) {
+        Ok(answer) => format!("{}, {} records", answer.opt_rcode(), answer.header_counts().ancount()),
+        Err(_) => "malformed".to_owned(),
+    };
+    let text = match asked.found {
+        Found::Answer(message) if asked.cached => {
+            let left = match known {
+                Some(State::Fresh(seconds)) => format!(", {seconds} s left"),
+                Some(State::Stale(_) | State::Failed(_) | State::Absent) | None => String::new(),
+            };
+            format!("{name}: {}, from the cache{left}", read(message))
         }
-        Some(Err(_)) => format!("{}: malformed", question.qname()),
-        None => format!("{}: no answer", question.qname()),
+        Found::Answer(message) => format!("{name}: {}", read(message)),
+        Found::Stale(message) => {
+            format!("{name}: {}, past its time, since no upstream answers", read(message))
+        }
+        Found::Failed(failure, Held(held)) => {
+            let what = match failure {
+                Failure::Silence => "no answer".to_owned(),
+                Failure::Unusable => "no answer that belongs to the question".to_owned(),
+                Failure::Malformed => "malformed".to_owned(),
+                Failure::Refused(rcode, _) => rcode.to_string(),
+                Failure::Loop => "too many aliases".to_owned(),
+            };
+            let when = if *held { ", a moment ago, and not asked again yet" } else { "" };
+            format!("{name}: {what}{when}")
+        }
     };
     Some(Step { step: question.qtype().to_string(), text })
 }

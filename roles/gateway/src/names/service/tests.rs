@@ -33,6 +33,7 @@ impl Bench {
                 }),
                 ..Config::default()
             },
+            cache: sixgate_cache::Options::default(),
         };
         let counters = SharedCounters::default();
         let service = Dns64Service::start(config, counters.clone()).unwrap();

@@ -1,0 +1,292 @@
+//! What the cache changes, seen by a client: an upstream that counts, and can be struck dumb.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use domain::base::iana::{Class, OptRcode, Rcode, Rtype};
+use domain::base::opt::exterr::ExtendedError;
+use domain::base::{Message, MessageBuilder, Name, Record, Ttl};
+use domain::rdata::{A, Aaaa, Soa};
+use sixgate_dns64::{Config, Rule};
+use sixgate_io_dns::server::Options;
+use sixgate_reason::{DNS_OVERLOAD, DNS_TOO_FAST};
+use sixgate_wire::addr::Prefix64;
+use tokio::net::UdpSocket;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{Dns64Config, Dns64Service};
+use crate::names::SharedCounters;
+
+/// `tN...` has an A of TTL N and no AAAA, `gone...` does not exist, `slow...` is answered after 200 ms, `dead...` never.
+struct Upstream {
+    address: SocketAddr,
+    asked: Arc<AtomicUsize>,
+    dumb: Arc<AtomicBool>,
+}
+
+impl Upstream {
+    async fn start() -> Self {
+        let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        let own = Self { address: socket.local_addr().unwrap(), asked: Arc::default(), dumb: Arc::default() };
+        let (asked, dumb) = (Arc::clone(&own.asked), Arc::clone(&own.dumb));
+        tokio::spawn(async move {
+            let mut buffer = [0; 1_500];
+            loop {
+                let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
+                asked.fetch_add(1, Ordering::Relaxed);
+                let question = Message::from_octets(buffer[..length].to_vec()).unwrap();
+                let name = question.sole_question().unwrap().qname().to_string();
+                if dumb.load(Ordering::Relaxed) || name.starts_with("dead") {
+                    continue;
+                }
+                let socket = Arc::clone(&socket);
+                tokio::spawn(async move {
+                    if name.starts_with("slow") {
+                        sleep(Duration::from_millis(200)).await;
+                    }
+                    socket.send_to(&says(&question, &name), peer).await.unwrap();
+                });
+            }
+        });
+        own
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+fn says(question: &Message<Vec<u8>>, name: &str) -> Vec<u8> {
+    let rtype = question.sole_question().unwrap().qtype();
+    let owner: Name<Vec<u8>> = Name::vec_from_str(name).unwrap();
+    let ttl = name.trim_start_matches('t').split('.').next().unwrap().parse().unwrap_or(60);
+    let rcode = if name.starts_with("gone") { Rcode::NXDOMAIN } else { Rcode::NOERROR };
+    let mut builder = MessageBuilder::new_vec().start_answer(question, rcode).unwrap();
+    let has = rtype == Rtype::A && rcode == Rcode::NOERROR;
+    if has {
+        builder
+            .push(Record::new(owner, Class::IN, Ttl::from_secs(ttl), A::from_octets(10, 6, 0, 80)))
+            .unwrap();
+    }
+    let mut builder = builder.authority();
+    if !has {
+        let zone: Name<Vec<u8>> = Name::vec_from_str("test").unwrap();
+        let soa = Soa::new(&zone, &zone, 1.into(), Ttl::HOUR, Ttl::HOUR, Ttl::HOUR, Ttl::from_secs(300));
+        builder.push(Record::new(&zone, Class::IN, Ttl::from_secs(300), soa)).unwrap();
+    }
+    builder.finish()
+}
+
+/// What a client gets.
+#[derive(Debug)]
+struct Got {
+    octets: Vec<u8>,
+    rcode: OptRcode,
+    addresses: Vec<(String, u32)>,
+    extended: Vec<u16>,
+    took: Duration,
+}
+
+struct Client {
+    socket: UdpSocket,
+}
+
+impl Client {
+    async fn from(address: &str, server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((address, 0)).await.unwrap();
+        socket.connect(server).await.unwrap();
+        Self { socket }
+    }
+
+    async fn ask(&self, name: &str, rtype: Rtype) -> Option<Got> {
+        self.send(&question(name, rtype, true)).await
+    }
+
+    async fn send(&self, question: &[u8]) -> Option<Got> {
+        let start = Instant::now();
+        self.socket.send(question).await.unwrap();
+        let mut buffer = [0; 1_500];
+        let length = timeout(Duration::from_secs(6), self.socket.recv(&mut buffer)).await.ok()?.unwrap();
+        assert_eq!(buffer[..2], question[..2]);
+        Some(read(&buffer[..length], start.elapsed()))
+    }
+}
+
+fn read(octets: &[u8], took: Duration) -> Got {
+    let message = Message::from_octets(octets.to_vec()).unwrap();
+    let records = message.answer().unwrap().limit_to_in::<Aaaa>().flatten();
+    let addresses = records.map(|r| (r.data().addr().to_string(), r.ttl().as_secs())).collect();
+    let extended = message.opt().map_or(vec![], |opt| {
+        opt.opt().iter::<ExtendedError<&[u8]>>().flatten().map(|error| error.code().to_int()).collect()
+    });
+    Got { octets: octets.to_vec(), rcode: message.opt_rcode(), addresses, extended, took }
+}
+
+fn question(name: &str, rtype: Rtype, recursion: bool) -> Vec<u8> {
+    let mut builder = MessageBuilder::new_vec();
+    builder.header_mut().set_rd(recursion);
+    static ID: AtomicUsize = AtomicUsize::new(7);
+    builder.header_mut().set_id(ID.fetch_add(1, Ordering::Relaxed) as u16);
+    let mut builder = builder.question();
+    builder.push((Name::<Vec<u8>>::vec_from_str(name).unwrap(), rtype)).unwrap();
+    let mut builder = builder.additional();
+    builder
+        .opt(|opt| {
+            opt.set_udp_payload_size(1_232);
+            Ok(())
+        })
+        .unwrap();
+    builder.finish()
+}
+
+struct Bench {
+    upstream: Upstream,
+    service: Dns64Service,
+    config: Dns64Config,
+    counters: SharedCounters,
+    client: Client,
+}
+
+async fn bench(options: Options) -> Bench {
+    let upstream = Upstream::start().await;
+    let prefix = Prefix64::new("fd6a:7e00:cafe:7777::/96".parse().unwrap()).unwrap();
+    let config = Dns64Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        options,
+        upstream: vec![upstream.address],
+        forward: vec![],
+        synthesis: Config { rules: vec![Rule::for_all(prefix)], ..Config::default() },
+        cache: sixgate_cache::Options::default(),
+    };
+    let counters = SharedCounters::default();
+    let service = Dns64Service::start(config.clone(), counters.clone()).unwrap();
+    let client = Client::from("127.0.0.1", service.addresses()[0]).await;
+    Bench { upstream, service, config, counters, client }
+}
+
+const MADE: &str = "fd6a:7e00:cafe:7777::a06:50";
+
+#[tokio::test]
+async fn what_is_known_is_not_asked_again_and_counts_down() {
+    let bench = bench(Options::default()).await;
+    for name in ["t60.test", "T60.TEST", "t60.test"] {
+        let got = bench.client.ask(name, Rtype::AAAA).await.unwrap();
+        assert_eq!((got.addresses[0].0.as_str(), got.rcode), (MADE, OptRcode::NOERROR));
+        assert_eq!(got.octets[13..16], name.as_bytes()[..3]);
+    }
+    assert_eq!(bench.upstream.asked(), 2);
+    sleep(Duration::from_millis(2_100)).await;
+    let got = bench.client.ask("t60.test", Rtype::AAAA).await.unwrap();
+    assert!((57..=58).contains(&got.addresses[0].1), "{got:?}");
+    // NXDOMAIN counts for the whole name.
+    for rtype in [Rtype::AAAA, Rtype::A, Rtype::MX] {
+        assert_eq!(bench.client.ask("gone.test", rtype).await.unwrap().rcode, OptRcode::NXDOMAIN);
+    }
+    assert_eq!(bench.upstream.asked(), 3);
+    // Without recursion: what is at hand, and nothing else.
+    let known = bench.client.send(&question("t60.test", Rtype::AAAA, false)).await.unwrap();
+    let unknown = bench.client.send(&question("t61.test", Rtype::AAAA, false)).await.unwrap();
+    assert_eq!((known.addresses.len(), unknown.rcode), (1, OptRcode::REFUSED));
+    assert_eq!(bench.upstream.asked(), 3);
+}
+
+#[tokio::test]
+async fn equal_questions_in_flight_are_one() {
+    let bench = bench(Options::default()).await;
+    let server = bench.service.addresses()[0];
+    let mut askers = tokio::task::JoinSet::new();
+    for n in 0..50 {
+        let address = if n % 2 == 0 { "127.0.0.1" } else { "127.0.0.2" };
+        askers.spawn(async move { Client::from(address, server).await.ask("slow.test", Rtype::AAAA).await });
+    }
+    let got = askers.join_all().await;
+    assert!(got.iter().all(|got| got.as_ref().unwrap().addresses[0].0 == MADE));
+    assert_eq!(bench.upstream.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_dead_upstream_leaves_what_was_known_for_a_while() {
+    let bench = bench(Options::default()).await;
+    assert_eq!(bench.client.ask("t1.test", Rtype::AAAA).await.unwrap().addresses[0].1, 1);
+    assert_eq!(bench.client.ask("gone.test", Rtype::A).await.unwrap().rcode, OptRcode::NXDOMAIN);
+    bench.upstream.dumb.store(true, Ordering::Relaxed);
+    sleep(Duration::from_millis(1_100)).await;
+    let first = bench.client.ask("t1.test", Rtype::AAAA).await.unwrap();
+    assert_eq!((first.addresses.as_slice(), first.extended.as_slice()), (&[(MADE.into(), 30)][..], &[3][..]));
+    // The upstream is tried three times, or for 1.8 s.
+    assert!((1_000..2_300).contains(&first.took.as_millis()), "{first:?}");
+    sleep(Duration::from_secs(1)).await;
+    let again = bench.client.ask("t1.test", Rtype::AAAA).await.unwrap();
+    assert_eq!(again.extended, [3]);
+    assert!(again.took.as_millis() < 500, "{again:?}");
+    let unknown = bench.client.ask("t2.test", Rtype::A).await.unwrap();
+    assert_eq!((unknown.rcode, unknown.extended.as_slice()), (OptRcode::SERVFAIL, &[22][..]));
+    let held = bench.client.ask("t2.test", Rtype::A).await.unwrap();
+    assert_eq!((held.rcode, held.extended.as_slice()), (OptRcode::SERVFAIL, &[22, 13][..]));
+    assert!(held.took.as_millis() < 500, "{held:?}");
+}
+
+#[tokio::test]
+async fn a_reload_keeps_what_the_same_servers_said() {
+    let bench = bench(Options::default()).await;
+    bench.client.ask("t60.test", Rtype::AAAA).await.unwrap();
+    let mut config = bench.config.clone();
+    let other = Prefix64::new("2001:db8:64::/96".parse().unwrap()).unwrap();
+    config.synthesis.rules = vec![Rule::for_all(other)];
+    bench.service.reconfigure(&config);
+    let got = bench.client.ask("t60.test", Rtype::AAAA).await.unwrap();
+    assert_eq!(got.addresses[0].0, "2001:db8:64::a06:50");
+    assert_eq!(bench.upstream.asked(), 2);
+    // Other servers of this suffix may say something else.
+    config.forward = vec![("test".to_owned(), vec![bench.upstream.address])];
+    bench.service.reconfigure(&config);
+    bench.client.ask("t60.test", Rtype::AAAA).await.unwrap();
+    assert_eq!(bench.upstream.asked(), 4);
+}
+
+#[tokio::test]
+async fn dead_names_of_a_client_do_not_keep_it_from_known_ones() {
+    let bench = bench(Options::default()).await;
+    bench.client.ask("t60.test", Rtype::AAAA).await.unwrap();
+    bench.client.ask("t61.test", Rtype::A).await.unwrap();
+    let flood = Client::from("127.0.0.1", bench.service.addresses()[0]).await;
+    for n in 0..400 {
+        flood.socket.send(&question(&format!("dead{n}.test"), Rtype::AAAA, true)).await.unwrap();
+        if n % 20 == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    for (name, rtype) in [("t60.test", Rtype::AAAA), ("t61.test", Rtype::A), ("t60.test", Rtype::A)] {
+        let got = bench.client.ask(name, rtype).await.unwrap();
+        assert!(got.rcode == OptRcode::NOERROR && got.took.as_millis() < 500, "{got:?}");
+    }
+    assert!(bench.counters.lock().unwrap().of(DNS_OVERLOAD) > 100);
+    // Another client asks as if nothing were.
+    let other = Client::from("127.0.0.2", bench.service.addresses()[0]).await;
+    let got = other.ask("t62.test", Rtype::AAAA).await.unwrap();
+    assert!(got.addresses[0].0 == MADE && got.took.as_millis() < 500, "{got:?}");
+}
+
+#[tokio::test]
+async fn a_rate_is_kept_and_others_do_not_notice() {
+    let bench = bench(Options { rate: 20, ..Options::default() }).await;
+    bench.client.ask("t60.test", Rtype::AAAA).await.unwrap();
+    for _ in 0..100 {
+        bench.client.socket.send(&question("t60.test", Rtype::AAAA, true)).await.unwrap();
+    }
+    let heard = Mutex::new(0);
+    let _ = timeout(Duration::from_millis(300), async {
+        let mut buffer = [0; 1_500];
+        while bench.client.socket.recv(&mut buffer).await.is_ok() {
+            *heard.lock().unwrap() += 1;
+        }
+    })
+    .await;
+    let heard = *heard.lock().unwrap();
+    assert!((15..=30).contains(&heard), "{heard}");
+    assert!(bench.counters.lock().unwrap().of(DNS_TOO_FAST) >= 70);
+    let other = Client::from("127.0.0.2", bench.service.addresses()[0]).await;
+    assert!(other.ask("t60.test", Rtype::AAAA).await.is_some());
+}
