@@ -12,7 +12,7 @@ RELEASE := $(TARGET)/release/sixgate
 DEBUG := $(TARGET)/debug/sixgate
 CORES := sixgate-time sixgate-reason sixgate-wire sixgate-nat64 sixgate-isatap sixgate-iphttps sixgate-dns64 sixgate-cache sixgate-fabric sixgate-roaming
 
-.PHONY: all lab up down test setup setup-tests build release lint layers unit cores deny fuzz e2e bench
+.PHONY: all lab up down test setup setup-tests setup-benches build release lint layers unit cores deny fuzz e2e bench
 all: build
 
 setup:
@@ -71,7 +71,15 @@ e2e: setup-tests
 	$(CARGO) build --locked -p sixgate
 	SIXGATE_BIN=$(abspath $(DEBUG)) $(CARGO) test --locked -p sixgate-e2e --no-fail-fast -- --test-threads=1
 
-# Time and allocations of a packet, then throughput as a ratio to plain kernel forwarding.
-bench: setup-tests release
-	$(CARGO) run --release --locked -q -p sixgate-bench-micro
-	SIXGATE_BIN=$(abspath $(RELEASE)) $(CARGO) run --release --locked -q -p sixgate-bench-ratio
+# Also the peers that the benchmarks measure beside.
+setup-benches:
+	packaging/setup --tests --benches
+
+# Time and allocations of a packet; NAT64 beside plain forwarding and beside tayga with nftables; the whole gateway as a ratio to
+# plain forwarding. All three are done, and the worst outcome counts.
+bench: setup-benches release
+	$(CARGO) build --release --locked -q -p sixgate-bench-micro -p sixgate-bench-ratio
+	status=0; export SIXGATE_BIN=$(abspath $(RELEASE)); \
+	$(TARGET)/release/sixgate-bench-micro || status=1; \
+	$(TARGET)/release/sixgate-bench-ratio nat64 || status=1; \
+	$(TARGET)/release/sixgate-bench-ratio gateway || status=1; exit $$status

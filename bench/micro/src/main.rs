@@ -6,22 +6,10 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-mod counting;
-mod cutter;
-mod fabric;
-mod measure;
-mod nat64;
-mod offload;
-mod packets;
-
-use measure::Bench;
+use sixgate_bench_micro::Bench;
 
 fn main() -> ExitCode {
-    let mut bench = Bench::new(std::env::args().nth(1));
-    fabric::run(&mut bench);
-    nat64::run(&mut bench);
-    cutter::run(&mut bench);
-    offload::run(&mut bench);
+    let bench = sixgate_bench_micro::measure(std::env::args().nth(1));
     match report(&bench) {
         Ok(()) if bench.allocates() => ExitCode::FAILURE,
         // A closed pipe is the reader's business.

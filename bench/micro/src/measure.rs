@@ -10,14 +10,14 @@ const ROUNDS: u32 = 5;
 const ROUND: Duration = Duration::from_millis(60);
 
 /// What was measured so far.
-pub(crate) struct Bench {
+pub struct Bench {
     filter: Option<String>,
     rows: Vec<Row>,
     notes: Vec<String>,
 }
 
 /// One line of the report.
-pub(crate) struct Row {
+pub struct Row {
     name: &'static str,
     octets: usize,
     nanos: f64,
@@ -62,16 +62,21 @@ impl Bench {
         self.notes.push(text);
     }
 
-    pub(crate) fn rows(&self) -> &[Row] {
+    /// What was measured, in order.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    pub(crate) fn notes(&self) -> &[String] {
+    /// Sentences below the table.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
     /// True when a packet allocated, in any row.
-    pub(crate) fn allocates(&self) -> bool {
+    #[must_use]
+    pub fn allocates(&self) -> bool {
         self.rows.iter().any(|row| row.allocations != 0)
     }
 }
@@ -88,9 +93,23 @@ fn warm_up(call: &mut impl FnMut()) -> u64 {
     calls
 }
 
+impl Row {
+    /// What was measured.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Allocations a packet.
+    #[must_use]
+    pub fn allocations_each(&self) -> f64 {
+        self.allocations as f64 / self.packets as f64
+    }
+}
+
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let each = self.allocations as f64 / self.packets as f64;
+        let each = self.allocations_each();
         write!(f, "{:<44} {:>10} {:>10.1} {:>12}", self.name, self.octets, self.nanos, each)
     }
 }

@@ -1,68 +1,77 @@
-//! TCP throughput through sixgate as a ratio to plain kernel forwarding over the same cables in the same run.
+//! Throughput of sixgate as a ratio to plain kernel forwarding in the same run.
 //!
-//! ```text
-//! client -> IPv4 server    laptop-01 == nat == gateway -- files              (= in TLS over TCP; -- plain IPv4)
-//! helpdesk -> client       helpdesk-01 ~~ router ~~ gateway == nat == laptop-01     (~ in protocol 41)
-//! ```
-//! The kernels' own forwarding takes the same cables with plain IPv4 routes that exist only while it is measured. Every socket
-//! that is measured uses cubic, and says so: a namespace may not choose what the machine restricts, a socket of root may. Rounds alternate, and the medians are compared, so that a machine that slows down slows both.
-//!
-//! Usage: `sixgate-bench-ratio [ROUNDS]`; the binary is `SIXGATE_BIN`. Exit status 1 below a floor.
+//! `sixgate-bench-ratio nat64` measures the translator alone beside tayga with nftables, in namespaces of its own;
+//! `sixgate-bench-ratio gateway` the two ways of the main job through a laboratory. The binary is `SIXGATE_BIN`. Exit status 1
+//! below a floor. Needs root.
 
-mod lab;
-mod paths;
+mod gateway;
+mod nat64;
+mod statistics;
+mod stop;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use paths::{PATHS, Path};
+use clap::{Parser, Subcommand};
 
-/// Rounds where the caller does not say.
-const ROUNDS: usize = 3;
+#[derive(Parser)]
+#[command(about = "Throughput of sixgate as a ratio to plain kernel forwarding in the same run")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// NAT64 alone: plain IPv6 forwarding, sixgate, and tayga with nftables' masquerade, each on cables of its own
+    Nat64(Nat64),
+    /// The whole gateway in a laboratory: client to IPv4 server, helpdesk to client
+    Gateway {
+        /// Rounds; the medians are compared
+        #[arg(default_value_t = 3)]
+        rounds: usize,
+    },
+}
+
+/// Example: sixgate-bench-ratio nat64 --rounds 5 --json > nat64.json
+#[derive(clap::Args)]
+pub(crate) struct Nat64 {
+    /// Rounds, in each of which every row has its turn; the medians are compared
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds of one figure
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Only figures whose name contains this
+    #[arg(long)]
+    only: Option<String>,
+    /// One JSON document instead of the table
+    #[arg(long)]
+    json: bool,
+    /// Also draw the ratios into this SVG file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Take the translator out: its packets are forwarded untranslated instead, and the measurement must fail
+    #[arg(long)]
+    without_translator: bool,
+}
 
 fn main() -> ExitCode {
-    let rounds = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(ROUNDS);
-    match run(rounds) {
+    let arguments = Arguments::parse();
+    stop::listen();
+    let outcome = match &arguments.what {
+        What::Nat64(options) => nat64::run(options),
+        What::Gateway { rounds } => gateway::run(*rounds),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(why) => {
-            say(&format!("bench/ratio: {why}"));
+            progress(&format!("bench/ratio: {why}"));
             ExitCode::FAILURE
         }
     }
-}
-
-fn run(rounds: usize) -> Result<bool, String> {
-    let world = lab::World::up()?;
-    world.lab.deafen().map_err(|e| e.to_string())?;
-    say(&format!(
-        "{:<26}{:>16}{:>16}{:>10}{:>10}",
-        "path", "sixgate Mbit/s", "kernel Mbit/s", "ratio", "floor"
-    ));
-    let mut good = true;
-    for path in PATHS {
-        let (through, plain) = measure(&world.lab, path, rounds)?;
-        let ratio = through / plain;
-        good &= ratio >= path.floor;
-        let mark = if ratio >= path.floor { "" } else { "  BELOW" };
-        say(&format!("{:<26}{through:>16.0}{plain:>16.0}{ratio:>10.3}{:>10.2}{mark}", path.name, path.floor));
-    }
-    Ok(good)
-}
-
-/// Medians of both ways, in Mbit/s.
-fn measure(lab: &sixgate_lab::Lab, path: &Path, rounds: usize) -> Result<(f64, f64), String> {
-    let (mut through, mut plain) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        through.push(path.through_sixgate(lab)?);
-        plain.push(path.through_kernels(lab)?);
-    }
-    Ok((median(through), median(plain)))
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Prints a line; nobody may be reading.
@@ -70,10 +79,7 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_median_is_the_middle_one() {
-        assert!((super::median(vec![9.0, 1.0, 5.0]) - 5.0).abs() < f64::EPSILON);
-    }
+/// Says how far things are, beside the result.
+fn progress(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
