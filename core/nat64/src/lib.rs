@@ -39,6 +39,7 @@
 //! | `clients`, `held`, `fragments` | limits; SYNs and fragments that wait |
 //! | [`Ways`] | how large packets may be, by destination |
 //! | `engine` | [`Nat64`]: the two ways through the tables |
+//! | `siit` | [`Siit`]: no tables at all, explicit address mappings (RFC 7757) |
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -61,6 +62,7 @@ mod scope;
 mod session;
 mod shard;
 mod share;
+mod siit;
 mod slab;
 pub mod tcp;
 pub mod translate;
@@ -72,4 +74,5 @@ pub use engine::{BibView, Nat64, SessionView, Verdict};
 pub use pool::PoolView;
 pub use shard::{Owner, Shard, ShardMap, Step};
 pub use share::Share;
+pub use siit::{Addresses, By, Eam, EamTable, Hairpinning, Siit, SiitConfig};
 pub use ways::Ways;

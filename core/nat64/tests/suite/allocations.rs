@@ -120,3 +120,29 @@ fn errors_and_hairpinned_packets_use_memory_again() {
     });
     assert_eq!(count, 0);
 }
+
+#[test]
+fn a_stateless_translator_allocates_nothing() {
+    use crate::siit::{NODE4, OTHER_NODE4, Stateless, node, siit_config};
+
+    let mut lab = Stateless::new(siit_config());
+    let out = udp6(node(), 5000, embed(SERVER), 53, &[1; 1200]);
+    let back = udp4(SERVER, 53, NODE4, 5000, &[2; 1200]);
+    let turns = udp6(node(), 5000, embed(OTHER_NODE4), 53, &[3; 1200]);
+    let refused = udp6(node(), 5000, gateway6(), 53, b"");
+    let (mut packet, mut told) = (Packet::new(), Packet::new());
+    let count = when_warm(|| {
+        for _ in 0..50 {
+            for there in [&out, &turns] {
+                copy(there, &mut packet);
+                assert_eq!(lab.siit.outbound(lab.now, &mut packet, 1500), Verdict::Translated);
+            }
+            copy(&back, &mut packet);
+            assert_eq!(lab.siit.inbound(lab.now, &mut packet, 1500), Verdict::Translated);
+            copy(&refused, &mut packet);
+            lab.siit.outbound(lab.now, &mut packet, 1500);
+            assert!(lab.siit.poll_output(&mut told));
+        }
+    });
+    assert_eq!(count, 0);
+}
