@@ -92,7 +92,7 @@ impl Nat64 {
             fragments6: Fragments::new(Key::derive(&seed, 4)),
             fragments4: Fragments::new(Key::derive(&seed, 5)),
             held: HeldSyns::new(Key::derive(&seed, 6)),
-            identifications: Identifications::new(Key::derive(&seed, 7)),
+            identifications: Identifications::new(Key::derive(&seed, 7), config.share),
             errors6: TokenBucket::new(config.errors_per_second, config.errors_per_second),
             errors4: TokenBucket::new(config.errors_per_second, config.errors_per_second),
             output: Output::default(),
