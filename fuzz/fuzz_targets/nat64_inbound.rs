@@ -5,10 +5,11 @@
 use libfuzzer_sys::fuzz_target;
 use sixgate_nat64::{Config, Inside, Nat64, Outside, PoolEntry, Proto, StaticBinding, Verdict};
 use sixgate_time::{Duration, Instant};
-use sixgate_wire::Packet;
 use sixgate_wire::addr::Prefix64;
 use sixgate_wire::checksum::Sum;
 use sixgate_wire::ipv6::Ipv6;
+use sixgate_wire::packet::PartialChecksum;
+use sixgate_wire::{Offload, Packet, Segmentation};
 
 fuzz_target!(|data: &[u8]| {
     let prefix = Prefix64::new("2001:db8:64::/96".parse().unwrap()).unwrap();
@@ -32,10 +33,11 @@ fuzz_target!(|data: &[u8]| {
     let mut now = Instant::ZERO;
     let mut rest = data;
     while let Some(([high, low], behind)) = rest.split_first_chunk::<2>() {
-        let length = usize::from(u16::from_be_bytes([*high, *low])).min(behind.len());
+        let length = usize::from(u16::from_be_bytes([*high & 0x1f, *low])).min(behind.len());
         let (bytes, next) = behind.split_at(length);
         rest = next;
         let mut packet = Packet::from_slice(bytes);
+        packet.offload = offload(*high, bytes);
         if high & 0x80 == 0 && length >= 20 {
             let bytes = packet.bytes_mut();
             let header = usize::from(bytes[0] & 15).clamp(5, 15).min(length / 4);
@@ -50,8 +52,21 @@ fuzz_target!(|data: &[u8]| {
         if nat.inbound(now, &mut packet, 1500) == Verdict::Translated {
             let ip = Ipv6::parse(packet.bytes()).unwrap();
             assert!(ip.bytes().len() == packet.len());
+            assert!(prefix.contains(ip.src()) && ip.dst() == inside.address);
         }
         while nat.poll_output(&mut out) {}
     }
     nat.handle_timeout(Instant::from_secs(1_000_000));
 });
+
+/// What a device would say of the packet: two bits of the length's high octet decide it.
+fn offload(high: u8, bytes: &[u8]) -> Offload {
+    let size = u16::from(bytes.last().copied().unwrap_or(0)) * 8;
+    let (segmentation, offset) = match high & 0x60 {
+        0x20 => (Segmentation::Tcp { mss: size }, 16),
+        0x40 => (Segmentation::Udp { size }, 6),
+        0x60 => (Segmentation::None, 6),
+        _ => return Offload::default(),
+    };
+    Offload { partial_checksum: Some(PartialChecksum { start: 20, offset }), segmentation }
+}

@@ -12,6 +12,7 @@
 )]
 
 mod agree;
+mod both;
 mod dice;
 mod errors;
 mod octets;

@@ -37,7 +37,7 @@ impl<K: Ord + Copy, M: Copy> Parts<K, M> {
         }
         let entry = self.entries.entry(key).or_insert_with(|| Entry {
             since: now,
-            seen: vec![false; 65_536],
+            seen: Vec::new(),
             total: None,
             mapping: None,
             first: None,
@@ -46,6 +46,9 @@ impl<K: Ord + Copy, M: Copy> Parts<K, M> {
         });
         if let Some(reason) = entry.refused {
             return Err(reason);
+        }
+        if entry.seen.len() < end {
+            entry.seen.resize(end, false);
         }
         let known = entry.seen[part.offset..end].iter().filter(|o| **o).count();
         let last = entry.seen.iter().rposition(|o| *o).map_or(0, |at| at + 1);
@@ -107,7 +110,9 @@ impl<K: Ord + Copy, M: Copy> Parts<K, M> {
 
     /// Forgets a datagram of which all has passed.
     pub(crate) fn finish(&mut self, key: K) {
-        let whole = |e: &Entry<M>| e.total.is_some_and(|total| e.seen[..total].iter().all(|o| *o));
+        let whole = |e: &Entry<M>| {
+            e.total.is_some_and(|total| e.seen.iter().take(total).filter(|o| **o).count() == total)
+        };
         if self.entries.get(&key).is_some_and(whole) {
             self.entries.remove(&key);
         }
