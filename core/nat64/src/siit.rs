@@ -24,6 +24,7 @@ use crate::engine::own::{Refused4, Refused6, own_error4, own_error6};
 use crate::identification::Identifications;
 use crate::keyed::Key;
 use crate::output::Output;
+use crate::share::Share;
 use crate::ways::Ways;
 
 pub use addresses::{Addresses, By};
@@ -110,7 +111,7 @@ impl Siit {
         Self {
             addresses: addresses(&config),
             keys: (Key::derive(&seed, 8), Key::derive(&seed, 9)),
-            identifications: Identifications::new(Key::derive(&seed, 7)),
+            identifications: Identifications::new(Key::derive(&seed, 7), Share::default()),
             errors6: TokenBucket::new(rate, rate),
             errors4: TokenBucket::new(rate, rate),
             output: Output::default(),
