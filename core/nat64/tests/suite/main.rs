@@ -12,6 +12,8 @@ mod offload;
 mod own_errors;
 mod properties;
 mod reconfigure;
+mod rfc4884_quotes;
+mod rfc4890_filter;
 mod rfc6146_3_5_1_udp;
 mod rfc6146_3_5_2_tcp;
 mod rfc6146_3_5_3_icmp;
