@@ -82,6 +82,28 @@ impl Clients {
         Ipv6Addr::from_bits(address.to_bits() & mask)
     }
 
+    /// Sessions and outside ports of `client`.
+    pub(crate) fn counts_of(&self, client: Ipv6Addr) -> (u32, u32) {
+        self.clients.get(&client).map_or((0, 0), |client| (client.sessions, client.ports))
+    }
+
+    /// A copy of what is known of a few clients, but for their sessions that are over, which have other numbers there.
+    pub(crate) fn excerpt(&self, among: &[Ipv6Addr]) -> Self {
+        let mut clients = HashMap::with_hasher(*self.clients.hasher());
+        for client in among {
+            if let Some(known) = self.clients.get(client) {
+                clients.insert(*client, Client { over: Queue::new(), ..*known });
+            }
+        }
+        Self {
+            limits: self.limits,
+            prefix_length: self.prefix_length,
+            clients,
+            over: Slab::with_capacity(0),
+            over_by_session: HashMap::with_hasher(*self.clients.hasher()),
+        }
+    }
+
     /// True when the client may open one more session at this moment, as far as the rate goes.
     ///
     /// What comes from outside uses half of what may come at once: nobody out there keeps a client from opening its own.
@@ -187,9 +209,18 @@ impl Clients {
 
     /// Sessions of the client that are over, the longest first; only some.
     pub(crate) fn over(&self, client: Ipv6Addr) -> impl Iterator<Item = u32> {
+        self.over_first(client, CANDIDATES)
+    }
+
+    /// All that [`Clients::over`] can come to look at when so many sessions end before.
+    pub(crate) fn over_after(&self, client: Ipv6Addr, ended: usize) -> impl Iterator<Item = u32> {
+        self.over_first(client, CANDIDATES + ended)
+    }
+
+    fn over_first(&self, client: Ipv6Addr, most: usize) -> impl Iterator<Item = u32> {
         let first = self.clients.get(&client).and_then(|client| client.over.first());
         core::iter::successors(first, |number| self.over.after(*number))
-            .take(CANDIDATES)
+            .take(most)
             .filter_map(|number| self.over.get(number).copied())
     }
 

@@ -3,6 +3,7 @@
 mod admission;
 mod errors;
 mod expiry;
+mod explain;
 mod fragment;
 mod inbound;
 mod outbound;
@@ -33,6 +34,7 @@ use crate::translate::{Mapping4, Mapping6};
 use crate::ways::Ways;
 
 use admission::Complaints;
+pub use explain::{Explanation, Use};
 pub use views::{BibView, SessionView};
 
 /// What became of a packet.

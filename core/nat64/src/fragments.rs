@@ -45,6 +45,7 @@ pub(crate) struct Part {
     pub(crate) more: bool,
 }
 
+#[derive(Clone)]
 struct Entry<M> {
     datagram: Datagram,
     since: Instant,
@@ -68,6 +69,7 @@ struct Share {
 }
 
 /// Datagrams of which not all fragments have come. `M` is what a datagram's addresses become.
+#[derive(Clone)]
 pub(crate) struct Fragments<M> {
     entries: Slab<Entry<M>>,
     index: HashMap<Datagram, u32, Key>,
@@ -185,6 +187,12 @@ impl<M: Copy> Fragments<M> {
     /// True when the first fragment waits.
     pub(crate) fn first_waits(&self, id: u32) -> bool {
         self.entries.get(id).is_some_and(|e| e.first.is_some())
+    }
+
+    /// The first fragment of a datagram, if it waits.
+    pub(crate) fn waiting_first(&self, datagram: &Datagram) -> Option<&[u8]> {
+        let held = self.entries.get(*self.index.get(datagram)?)?.first?;
+        self.waiting.get(held).map(Vec::as_slice)
     }
 
     pub(crate) fn learn(&mut self, id: u32, mapping: M) {

@@ -33,6 +33,7 @@ impl Held {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct HeldSyns {
     slots: Slab<Held>,
     by_age: Queue,

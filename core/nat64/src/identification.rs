@@ -9,6 +9,7 @@ use crate::share::Share;
 const COUNTERS: usize = 256;
 
 /// Counters shared by few destinations each, so that no receiver can count what goes to the others.
+#[derive(Clone)]
 pub(crate) struct Identifications {
     /// Below `span`.
     counters: [u32; COUNTERS],

@@ -37,6 +37,7 @@ impl BuildHasher for Key {
 }
 
 /// A stream of unpredictable numbers: the keyed hash of a counter.
+#[derive(Clone)]
 pub(crate) struct Numbers {
     key: Key,
     counter: u64,

@@ -70,7 +70,7 @@ mod ways;
 
 pub use config::{Config, Filtering, PoolEntry, StaticBinding, Timeouts, ZeroChecksum};
 pub use endpoint::{Inside, Outside, Peer, Proto};
-pub use engine::{BibView, Nat64, SessionView, Verdict};
+pub use engine::{BibView, Explanation, Nat64, SessionView, Use, Verdict};
 pub use pool::PoolView;
 pub use shard::{Owner, Shard, ShardMap, Step};
 pub use share::Share;

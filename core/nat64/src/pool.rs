@@ -39,6 +39,16 @@ impl Range {
     fn contains(&self, outside: Outside) -> bool {
         self.addresses.contains(outside.address) && self.ports.contains(&outside.port)
     }
+
+    fn view(&self, protocol: Proto) -> PoolView {
+        PoolView {
+            protocol,
+            addresses: self.addresses,
+            ports: self.ports.clone(),
+            used: self.used,
+            total: self.addresses() * self.ports.len() as u64,
+        }
+    }
 }
 
 /// Part of the pool, and how much of it is taken.
@@ -56,6 +66,7 @@ pub struct PoolView {
     pub total: u64,
 }
 
+#[derive(Clone)]
 pub(crate) struct Pool {
     /// By protocol.
     ranges: [Vec<Range>; 3],
@@ -162,15 +173,14 @@ impl Pool {
     }
 
     pub(crate) fn views(&self) -> impl Iterator<Item = PoolView> {
-        Proto::ALL.into_iter().flat_map(|protocol| {
-            self.ranges[protocol as usize].iter().map(move |r| PoolView {
-                protocol,
-                addresses: r.addresses,
-                ports: r.ports.clone(),
-                used: r.used,
-                total: r.addresses() * r.ports.len() as u64,
-            })
-        })
+        Proto::ALL
+            .into_iter()
+            .flat_map(|protocol| self.ranges[protocol as usize].iter().map(move |r| r.view(protocol)))
+    }
+
+    /// The part that a transport address is of.
+    pub(crate) fn view_of(&self, protocol: Proto, outside: Outside) -> Option<PoolView> {
+        self.ranges[protocol as usize].iter().find(|r| r.contains(outside)).map(|r| r.view(protocol))
     }
 
     /// The `n`-th address of a protocol and the range that it is in.

@@ -118,6 +118,18 @@ impl Sessions {
         self.with_address.contains_key(&(binding, peer.address.to_bits()))
     }
 
+    /// How many sessions the binding has with this address.
+    pub(crate) fn known(&self, binding: u32, peer: Peer) -> u32 {
+        self.with_address.get(&(binding, peer.address.to_bits())).copied().unwrap_or(0)
+    }
+
+    /// Says that the binding has so many sessions with this address, though not all of them are here.
+    pub(crate) fn set_known(&mut self, binding: u32, peer: Peer, sessions: u32) {
+        if sessions > 0 {
+            self.with_address.insert((binding, peer.address.to_bits()), sessions);
+        }
+    }
+
     /// Adds a session. The caller has seen that there is none with this binding and peer.
     pub(crate) fn insert(&mut self, session: Session) -> u32 {
         let key = self.key;
@@ -173,6 +185,13 @@ impl Sessions {
             Some((id, self.slots.get(id)?.expires(timeouts)))
         });
         heads.min_by_key(|(_, expires)| *expires)
+    }
+
+    /// The `most` sessions at the head of each queue, in their order there.
+    pub(crate) fn oldest(&self, most: usize) -> impl Iterator<Item = u32> {
+        self.queues
+            .iter()
+            .flat_map(move |q| core::iter::successors(q.first(), |id| self.slots.after(*id)).take(most))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Session)> {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 const NONE: u32 = u32::MAX;
 
+#[derive(Clone)]
 struct Slot<T> {
     value: Option<T>,
     before: u32,
@@ -14,6 +15,7 @@ struct Slot<T> {
 }
 
 /// Values by number. Freed numbers are used again, last freed first.
+#[derive(Clone)]
 pub(crate) struct Slab<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,

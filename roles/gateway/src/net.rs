@@ -6,6 +6,7 @@ mod alias;
 mod answers;
 mod capture;
 mod client;
+mod explain;
 mod forward;
 mod heard;
 mod isatap;

@@ -10,10 +10,10 @@ use sixgate_fabric::{FlowView, Identity, Probe, Snapshot};
 use sixgate_io_tls::Stream;
 use sixgate_iphttps::session::SessionConfig;
 use sixgate_isatap::{HostView, RememberedHost, RetiringHost, RouterConfig};
-use sixgate_nat64::{BibView, PoolView, SessionView};
+use sixgate_nat64::{BibView, Explanation, Filtering, PoolView, SessionView};
 use sixgate_reason::{Counters, Reason};
 use sixgate_time::{Duration, Instant};
-use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix};
+use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, Prefix64};
 use sixgate_wire::lease::Lease;
 use tokio::sync::oneshot;
 
@@ -90,6 +90,8 @@ pub(crate) enum Question {
     Bib(oneshot::Sender<Vec<BibView>>),
     Sessions(oneshot::Sender<Vec<SessionView>>),
     Pools(oneshot::Sender<Vec<PoolView>>),
+    /// What the translator would do with a packet; `None` where there is no translator.
+    Nat64Explain(Vec<u8>, oneshot::Sender<Option<Box<Explained>>>),
     Counts(oneshot::Sender<Counts>),
     /// Where a connection would go.
     Trace(TraceQuestion, oneshot::Sender<Traced>),
@@ -163,6 +165,20 @@ pub(crate) struct Traced {
     pub(crate) pool: Option<(u64, u64)>,
     /// Flows that are open between the two.
     pub(crate) flows: usize,
+}
+
+/// What the translator would do with a packet, and what it goes by.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    pub(crate) explanation: Explanation,
+    /// What the fabric says to the IPv6 packet, where there is a fabric and no flow of it is open.
+    pub(crate) probe: Option<Probe>,
+    pub(crate) pools: Vec<PoolView>,
+    pub(crate) prefixes: Vec<Prefix64>,
+    pub(crate) filtering: Filtering,
+    /// Sessions and ports that a client may have; zero means any number.
+    pub(crate) client_limits: (u32, u32),
+    pub(crate) lowest_ipv6_mtu: u16,
 }
 
 /// The ISATAP hosts that are served, at one moment.

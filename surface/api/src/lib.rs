@@ -28,6 +28,7 @@
 //! | POST [`path::ISATAP_RETIRE_PLAN`] | [`RetirePlan`] | [`Retirement`] |
 //! | POST [`path::ISATAP_RETIRE`] | [`RetireRequest`] | [`Retired`] |
 //! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
+//! | POST [`path::NAT64_EXPLAIN`] | [`Nat64Question`] | [`Nat64Explanation`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
 //! | POST [`path::CLIENT_RENEW`] | | [`Renewed`] |
 //! | GET [`path::NRPT`] | | [`Nrpt`] |
@@ -67,7 +68,10 @@ pub use flows::{Flow, Flows, FlowsOf};
 pub use isatap::{HostState, IsatapHost, IsatapHosts, IsatapRouter};
 pub use jiff::Timestamp;
 pub use names::{Answer, Explanation, Nrpt, NrptRule, Question, Route, Steering, Step};
-pub use nat64::{Binding, Nat64Bib, Nat64Pools, Nat64Sessions, Pool, Session};
+pub use nat64::{
+    Binding, ExplainedBinding, Nat64Bib, Nat64Explanation, Nat64Packet, Nat64Pools, Nat64Question,
+    Nat64Sessions, Nat64Verdict, Pool, Session,
+};
 pub use native::{Native, NativeInterface};
 pub use retire::{
     HostStanding, HostUse, KnownName, RetireHost, RetirePhase, RetirePlan, RetireRequest, RetireUpdate,

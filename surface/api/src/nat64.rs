@@ -1,9 +1,13 @@
 //! `nat64`
 
+mod explain;
+
 use core::net::{SocketAddrV4, SocketAddrV6};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use explain::{ExplainedBinding, Nat64Explanation, Nat64Packet, Nat64Question, Nat64Verdict};
 
 /// The binding information bases (RFC 6146, section 3.1).
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

@@ -46,6 +46,8 @@ pub const NAT64_SESSIONS: &str = "/v1/nat64/sessions";
 pub const NAT64_BIB: &str = "/v1/nat64/bib";
 /// GET
 pub const NAT64_POOLS: &str = "/v1/nat64/pools";
+/// POST: what would become of a packet.
+pub const NAT64_EXPLAIN: &str = "/v1/nat64/explain";
 /// POST: why a name has the addresses that it has.
 pub const DNS64_EXPLAIN: &str = "/v1/dns64/explain";
 /// GET: which names go where.

@@ -1,4 +1,7 @@
-//! `sixgate nat64 sessions | bib | pools | address`
+//! `sixgate nat64 sessions | bib | pools | explain | address`
+
+mod explain;
+mod packet;
 
 use std::net::IpAddr;
 
@@ -28,6 +31,13 @@ enum What {
     Bib,
     /// How full the pools are
     Pools,
+    /// What would become of a packet, and why; nothing is sent and nothing changes
+    #[command(after_help = explain::HELP)]
+    Explain {
+        /// A packet, readable or in hexadecimal; - reads it from standard input
+        #[arg(required = true, value_name = "PACKET")]
+        packet: Vec<String>,
+    },
     /// The IPv6 address that stands for an IPv4 address, and back (RFC 6052)
     #[command(after_help = "Example: sixgate nat64 address 10.6.0.30 --prefix fd6a:7e00:cafe:7777::/96")]
     Address {
@@ -45,6 +55,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
         What::Sessions => show(context, get(path::NAT64_SESSIONS)?, sessions),
         What::Bib => show(context, get(path::NAT64_BIB)?, bib),
         What::Pools => show(context, get(path::NAT64_POOLS)?, pools),
+        What::Explain { packet } => explain::run(packet, context),
         What::Address { address, prefix } => translate(*address, *prefix, context),
     }
 }

@@ -131,6 +131,7 @@ const A_SECOND: u32 = 10;
 
 /// Errors about what a client cannot have. One that asks in vain a thousand times a second does not use up the errors
 /// that the others wait for, a packet that is too big being one.
+#[derive(Clone)]
 pub(super) struct Complaints {
     slots: Vec<TokenBucket>,
     key: Key,

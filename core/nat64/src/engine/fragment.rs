@@ -5,6 +5,7 @@
 
 use sixgate_reason::{MALFORMED_EXTENSION, MALFORMED_TRANSPORT, NAT64_FRAGMENT_OVERLAP};
 use sixgate_time::Instant;
+use sixgate_wire::extension::Fragment;
 use sixgate_wire::{Offload, Packet};
 
 use super::own::{Refused4, Refused6};
@@ -26,8 +27,7 @@ impl Nat64 {
         ways: &impl Ways,
     ) -> Result<Verdict, Refused6> {
         let Some(part) = at.part() else { return Err(Refused6::silent(MALFORMED_EXTENSION)) };
-        let datagram =
-            Datagram { src: at.src, dst: at.dst, identification: part.identification, protocol: at.protocol };
+        let datagram = datagram6(at, part);
         let octets = Part { offset: part.offset, length: at.total - at.transport, more: part.more };
         // A fragment is never a super-packet, and no device finishes its checksum.
         packet.offload = Offload::default();
@@ -102,12 +102,7 @@ impl Nat64 {
         ways: &impl Ways,
     ) -> Result<Verdict, Refused4> {
         packet.offload = Offload::default();
-        let datagram = Datagram {
-            src: at.src.to_ipv6_mapped(),
-            dst: at.dst.to_ipv6_mapped(),
-            identification: u32::from(at.identification),
-            protocol: at.protocol,
-        };
+        let datagram = datagram4(at);
         let octets = Part { offset: part.offset, length: at.total - at.transport, more: part.more };
         let id = self
             .fragments4
@@ -173,6 +168,21 @@ impl Nat64 {
         }
         self.fragments4.finish(id);
         self.scratch.push(packet);
+    }
+}
+
+/// Which datagram a fragment is of.
+pub(super) const fn datagram6(at: &Layout6, part: Fragment) -> Datagram {
+    Datagram { src: at.src, dst: at.dst, identification: part.identification, protocol: at.protocol }
+}
+
+/// Which datagram a fragment is of.
+pub(super) const fn datagram4(at: &Layout4) -> Datagram {
+    Datagram {
+        src: at.src.to_ipv6_mapped(),
+        dst: at.dst.to_ipv6_mapped(),
+        identification: at.identification as u32,
+        protocol: at.protocol,
     }
 }
 

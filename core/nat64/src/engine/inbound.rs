@@ -25,7 +25,7 @@ use crate::ways::Ways;
 const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST: u8 = 8;
 /// ICMPv4 types of errors, whether or not they have a counterpart.
-const ERRORS: [u8; 5] = [3, 4, 5, 11, 12];
+pub(super) const ERRORS: [u8; 5] = [3, 4, 5, 11, 12];
 
 impl Nat64 {
     pub(super) fn take_v4(&mut self, now: Instant, packet: &mut Packet, ways: &impl Ways) -> Verdict {

@@ -70,7 +70,7 @@ impl Nat64 {
     }
 
     /// The IPv4 destination, if source and destination may meet here.
-    fn target(&self, src: Ipv6Addr, dst: Ipv6Addr) -> Result<Target, Refused6> {
+    pub(super) fn target(&self, src: Ipv6Addr, dst: Ipv6Addr) -> Result<Target, Refused6> {
         if scope::unusable_v6_source(src) {
             return Err(Refused6::silent(NAT64_SOURCE_MARTIAN));
         }

@@ -6,8 +6,10 @@ use sixgate_time::Instant;
 use sixgate_wire::addr::Prefix64;
 
 use super::Nat64;
+use crate::bib::Binding;
 use crate::endpoint::{Inside, Outside, Peer, Proto};
 use crate::pool::PoolView;
+use crate::session::Session;
 
 /// One line of `nat64 bib`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,35 +46,39 @@ pub struct SessionView {
 impl Nat64 {
     /// Bindings, in no particular order that means anything but always the same one.
     pub fn bib(&self) -> impl Iterator<Item = BibView> {
-        let view = |b: &crate::bib::Binding| BibView {
+        // A static binding is in the tables of all who share a pool, so that nobody gives its port away.
+        let mine = |b: &Binding| {
+            let owner = self.shards.as_ref().map(|shards| shards.of_outside(b.proto, b.outside));
+            !b.fixed || owner.is_none_or(|owner| owner == self.config.share.index)
+        };
+        self.bib.iter().filter(move |(_, b)| mine(b)).map(|(_, b)| Self::view_binding(b))
+    }
+
+    pub(super) const fn view_binding(b: &Binding) -> BibView {
+        BibView {
             protocol: b.proto,
             inside: b.inside,
             outside: b.outside,
             is_static: b.fixed,
             sessions: b.sessions,
-        };
-        // A static binding is in the tables of all who share a pool, so that nobody gives its port away.
-        let mine = |b: &crate::bib::Binding| {
-            let owner = self.shards.as_ref().map(|shards| shards.of_outside(b.proto, b.outside));
-            !b.fixed || owner.is_none_or(|owner| owner == self.config.share.index)
-        };
-        self.bib.iter().filter(move |(_, b)| mine(b)).map(move |(_, b)| view(b))
+        }
     }
 
     /// Sessions, in the same kind of order.
     pub fn sessions(&self) -> impl Iterator<Item = SessionView> {
-        let view = move |s: &crate::session::Session| {
-            let binding = self.bib.get(s.binding)?;
-            Some(SessionView {
-                protocol: binding.proto,
-                inside: binding.inside,
-                outside: binding.outside,
-                peer: s.peer,
-                state: s.state.name(),
-                expires: s.expires(&self.config.timeouts),
-            })
-        };
-        self.sessions.iter().filter_map(move |(_, s)| view(s))
+        self.sessions.iter().filter_map(|(_, s)| self.view_session(s))
+    }
+
+    pub(super) fn view_session(&self, s: &Session) -> Option<SessionView> {
+        let binding = self.bib.get(s.binding)?;
+        Some(SessionView {
+            protocol: binding.proto,
+            inside: binding.inside,
+            outside: binding.outside,
+            peer: s.peer,
+            state: s.state.name(),
+            expires: s.expires(&self.config.timeouts),
+        })
     }
 
     /// Parts of the pool, by protocol and in the order of the configuration.

@@ -14,6 +14,7 @@ const WORD: u32 = share::WORD as u32;
 const ALL: u64 = u64::MAX;
 const EVEN: u64 = 0x5555_5555_5555_5555;
 
+#[derive(Clone)]
 pub(super) struct Block {
     /// The ports, the end not included.
     ports: Range<u32>,

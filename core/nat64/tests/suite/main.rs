@@ -5,6 +5,7 @@
 
 mod allocations;
 mod client_limits;
+mod explain;
 mod fragments;
 mod hairpin;
 mod limits;

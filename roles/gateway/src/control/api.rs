@@ -82,6 +82,10 @@ impl Handler for Api {
             (Method::Get, path::NAT64_BIB) => document(self.bib().await),
             (Method::Get, path::NAT64_SESSIONS) => document(self.sessions().await),
             (Method::Get, path::NAT64_POOLS) => document(self.pools().await),
+            (Method::Post, path::NAT64_EXPLAIN) => match body(&request) {
+                Ok(question) => self.0.nat64_explain(question).await,
+                Err(response) => response,
+            },
             (Method::Get, path::TOKENS) => self.with_door(super::tokens::list),
             (Method::Post, path::TOKENS) => match body(&request) {
                 Ok(wanted) => self.with_door(|door| super::tokens::add(door, wanted)),

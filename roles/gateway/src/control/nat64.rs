@@ -1,5 +1,8 @@
 //! The translator's settings, from the file's words to the core's.
 
+mod explain;
+mod packet;
+
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 use sixgate_config::nat64 as written;

@@ -39,6 +39,9 @@ impl Worker {
                 let pools = self.nat64.as_ref().map(|nat64| nat64.engine.pools().collect());
                 let _ = to.send(pools.unwrap_or_default());
             }
+            Question::Nat64Explain(packet, to) => {
+                let _ = to.send(self.explain(&packet).map(Box::new));
+            }
             Question::Counts(to) => {
                 let _ = to.send(self.counts());
             }

@@ -1,0 +1,191 @@
+//! What a person sees of the translator, held against what it does with real packets.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use sixgate_e2e::plain::{Daemon, Row, wait};
+use sixgate_e2e::raw::Wire;
+
+/// An IPv6 side on the left, an IPv4 side on the right whose links carry 1,400 octets, the translator between. Nobody has an
+/// address on the sides, so that no kernel answers.
+fn row(test: &str) -> Row {
+    let row = Row::new(test);
+    row.ip("middle", "addr add 2001:db8::1/64 dev m0 nodad");
+    row.ip("middle", "addr add 192.0.2.1/24 dev m1");
+    for (node, link) in [("middle", "m1"), ("right", "r0")] {
+        row.ip(node, &format!("link set {link} mtu 1400"));
+    }
+    let (left, right) = (row.station("left", "l0"), row.station("right", "r0"));
+    let text = |s: [u8; 6]| s.map(|octet| format!("{octet:02x}")).join(":");
+    row.ip("middle", &format!("neigh replace 2001:db8::8 lladdr {} dev m0", text(left)));
+    row.ip("middle", &format!("neigh replace 192.0.2.80 lladdr {} dev m1", text(right)));
+    row
+}
+
+const FILE: &str = "[nat64]\nprefix = \"2001:db8:64::/96\"\nfiltering = \"address-dependent\"\n\
+     pool = [\"198.51.100.0/30:1000-1999\", \"tcp/198.51.100.9:5000-5009\"]\n\
+     static = [\"tcp 198.51.100.2:443 = [2001:db8::8]:443\"]\n";
+
+fn octets(hex: &str) -> Vec<u8> {
+    let pair = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal");
+    (0..hex.len()).step_by(2).map(pair).collect()
+}
+
+/// A packet without what the kernel's forwarding changes: hop limit, and the checksum of an IPv4 header.
+fn settled(mut packet: Vec<u8>) -> Vec<u8> {
+    if packet[0] >> 4 == 4 {
+        packet[8] = 0;
+        packet[10..12].fill(0);
+    } else {
+        packet[7] = 0;
+    }
+    packet
+}
+
+/// A packet one hop earlier: as it must be on the wire to be `packet` behind the kernel's forwarding.
+fn a_hop_before(mut packet: Vec<u8>) -> Vec<u8> {
+    if packet[0] >> 4 == 6 {
+        packet[7] += 1;
+        return packet;
+    }
+    packet[8] += 1;
+    packet[10..12].fill(0);
+    let words = packet[..20].chunks(2).map(|w| u32::from(u16::from_be_bytes([w[0], w[1]])));
+    let sum: u32 = words.sum();
+    let folded = ((sum & 0xffff) + (sum >> 16)) as u16;
+    packet[10..12].copy_from_slice(&(!folded).to_be_bytes());
+    packet
+}
+
+fn list<'a>(said: &'a Value, key: &str) -> &'a [Value] {
+    said[key].as_array().unwrap_or_else(|| panic!("{key} of {said}"))
+}
+
+/// Everything that packets change. Times are told to the second: two clocks are read to tell one.
+fn tables(daemon: &Daemon) -> String {
+    let mut sessions = daemon.ask(&["nat64", "sessions"]);
+    for session in sessions["sessions"].as_array_mut().into_iter().flatten() {
+        session["expires"] = session["expires"].as_str().expect("a time")[..19].into();
+    }
+    let rest = [&["nat64", "bib"][..], &["nat64", "pools"], &["counters"]].map(|command| daemon.ask(command));
+    format!("{sessions}{rest:?}")
+}
+
+#[test]
+fn an_explained_packet_becomes_what_was_said_and_asking_changes_nothing() {
+    let mut row = row("x");
+    let daemon = row.daemon("middle", &["run"], &row.file("nat64", FILE));
+    let (left, right) = (Wire::open(&row.namespace("left"), "l0"), Wire::open(&row.namespace("right"), "r0"));
+    let (to_left, to_right) = (row.station("middle", "m0"), row.station("middle", "m1"));
+    let _ = (left.seen(), right.seen());
+    // What is written, how it ends, how many packets leave, how many errors come back.
+    let cases = [
+        ("tcp [2001:db8::8]:40000 > [2001:db8:64::192.0.2.80]:443 syn tos 0xb9", "translated", "", 1, 0),
+        ("tcp [2001:db8::8]:40000 > [2001:db8:64::192.0.2.80]:443 syn", "translated", "", 1, 0),
+        ("udp [2001:db8::8]:53 > [2001:db8:64::192.0.2.80]:53 size 1420", "translated", "", 1, 0),
+        ("udp [2001:db8::8]:53 > [2001:db8:64::192.0.2.80]:53 size 1500", "dropped", "nat64-too-big", 0, 1),
+        ("icmp 2001:db8::8 > 2001:db8:64::192.0.2.80 echo id 7", "translated", "", 1, 0),
+        ("proto 132 2001:db8::8 > 2001:db8:64::192.0.2.80", "dropped", "nat64-protocol", 0, 1),
+        ("udp [2001:db8::8]:9 > [2001:db8:64::192.0.2.80]:9 frag 7:0+", "translated", "", 1, 0),
+        ("tcp [2001:db8::8]:7 > [2001:db8:64::198.51.100.2]:443 syn", "translated", "", 1, 0),
+        ("tcp 192.0.2.80:9 > 198.51.100.2:443 syn df", "translated", "", 1, 0),
+        ("tcp 192.0.2.80:9 > 198.51.100.2:443 ack size 1400", "translated", "", 2, 0),
+        ("udp 192.0.2.80:9 > 198.51.100.1:1500", "dropped", "nat64-no-binding", 0, 1),
+        ("tcp 192.0.2.80:9 > 198.51.100.1:1500 syn", "dropped", "nat64-syn-held", 0, 0),
+    ];
+    for (written, verdict, reason, leave, back) in cases {
+        let before = tables(&daemon);
+        let said = daemon.ask(&["nat64", "explain", written]);
+        assert_eq!(tables(&daemon), before, "{written}");
+        assert_eq!(
+            (said["verdict"].as_str(), said["reason"].as_str().unwrap_or_default()),
+            (Some(verdict), reason)
+        );
+        assert_eq!((list(&said, "result").len(), list(&said, "errors").len()), (leave, back), "{said}");
+
+        let packet = a_hop_before(octets(said["packet"]["hex"].as_str().expect("octets")));
+        let four = packet[0] >> 4 == 4;
+        let hairpin = said["hairpin"] == true;
+        if four {
+            right.send(Some(to_right), &packet)
+        } else {
+            left.send(Some(to_left), &packet)
+        }
+        let (there, here) = if four { (&left, &right) } else { (&right, &left) };
+        let there = if hairpin { here } else { there };
+        let hex = |key: &str| -> Vec<Vec<u8>> {
+            list(&said, key).iter().map(|p| settled(octets(p["hex"].as_str().expect("octets")))).collect()
+        };
+        let came: Vec<_> = there.expect(leave).into_iter().map(settled).collect();
+        assert_eq!(came, hex("result"), "{written}: {said}");
+        if !hairpin {
+            let errors: Vec<_> = here.expect(back).into_iter().map(settled).collect();
+            assert_eq!(errors, hex("errors"), "{written}: {said}");
+        }
+    }
+    // A binding and its session were made by the first and used by the second.
+    let said = daemon.ask(&["nat64", "explain", cases[1].0]);
+    let used = &said["bindings"][0];
+    assert_eq!((used["binding"].as_str(), used["session"].as_str()), (Some("used"), Some("used")), "{said}");
+    // Who has not been talked to is kept out, and it is said why.
+    let outside = used["outside"].as_str().expect("an end").to_owned();
+    let stranger = format!("tcp 192.0.2.81:9 > {outside} ack");
+    let said = daemon.ask(&["nat64", "explain", &stranger]);
+    assert_eq!(said["reason"], "nat64-filtered", "{said}");
+    assert!(said["steps"].to_string().contains("the inside has not talked to 192.0.2.81"), "{said}");
+    assert!(daemon.stop());
+}
+
+#[test]
+fn explain_is_read_from_words_hexadecimal_and_standard_input_and_ends_as_commands_do() {
+    let mut row = row("y");
+    let file = row.file("nat64", FILE);
+    let daemon = row.daemon("middle", &["run"], &file);
+    let socket = file.with_extension("sock");
+    let run = |words: &[&str], input: &str| {
+        let mut child = Command::new(sixgate_e2e::world::binary())
+            .args(["nat64", "explain"])
+            .args(words)
+            .arg("--socket")
+            .arg(&socket)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), input.as_bytes())
+            .expect("it reads");
+        let done = child.wait_with_output().expect("it ends");
+        let text = [done.stdout, done.stderr].concat();
+        (done.status.code(), String::from_utf8_lossy(&text).into_owned())
+    };
+    let written = "tcp [2001:db8::8]:40000 > [2001:db8:64::192.0.2.80]:443 size 1500";
+    let (code, text) = run(&[written], "");
+    assert_eq!(code, Some(1), "{text}");
+    for line in [
+        "  way        IPv6 to IPv4\n",
+        "  prefix     2001:db8:64::/96 embeds 192.0.2.80",
+        "the way to 192.0.2.80 carries 1400",
+        "icmpv6 2001:db8::1 > 2001:db8::8 packet too big mtu 1420",
+        "  reason     nat64-too-big   (sixgate explain nat64-too-big)\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let hex =
+        daemon.ask(&["nat64", "explain", written])["packet"]["hex"].as_str().expect("octets").to_owned();
+    assert_eq!(run(&[&hex], ""), (code, text.clone()));
+    assert_eq!(run(&["-"], &hex), (code, text.clone()));
+    assert_eq!(run(&["-"], written), (code, text));
+    let (code, text) = run(&["udp [2001:db8::8]:1 > [2001:db8:64::192.0.2.80]:53"], "");
+    assert!(
+        code == Some(0) && text.contains("would be made, a port of the pool (udp 198.51.100.0/30:1000-1999"),
+        "{text}"
+    );
+    let (code, text) = run(&["tcp 1 > 2"], "");
+    assert!(code == Some(2) && text.contains("`1` is no address with a port"), "{text}");
+    assert!(daemon.stop());
+    let (code, _) = run(&[written], "");
+    assert_eq!(code, Some(3));
+    assert!(wait(Duration::from_secs(1), || !socket.exists()));
+}
