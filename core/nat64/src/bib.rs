@@ -1,12 +1,8 @@
 //! The binding information base (RFC 6146, section 3.1): which inside transport address is which outside one.
 
-use core::net::Ipv6Addr;
-
-use hashbrown::HashTable;
-
 use crate::endpoint::{Inside, Outside, Proto};
 use crate::keyed::Key;
-use crate::slab::Slab;
+use crate::table::{Linked, Links, Table};
 
 /// One binding. It lives as long as a session uses it, or for ever if it is static.
 #[derive(Clone, Copy, Debug)]
@@ -20,43 +16,62 @@ pub(crate) struct Binding {
     pub(crate) fixed: bool,
     /// The prefix that the inside used last: where a new peer is put.
     pub(crate) prefix: u8,
+    pub(crate) links: Links<2>,
+}
+
+impl Binding {
+    fn hashes(&self, key: Key) -> [u64; 2] {
+        [hash_inside(key, self.proto, self.inside), hash_outside(key, self.proto, self.outside)]
+    }
+}
+
+impl Linked<2> for Binding {
+    fn links(&self) -> &Links<2> {
+        &self.links
+    }
+
+    fn links_mut(&mut self) -> &mut Links<2> {
+        &mut self.links
+    }
 }
 
 /// Bindings, found from either side.
 pub(crate) struct Bib {
-    slots: Slab<Binding>,
-    by_inside: HashTable<u32>,
-    by_outside: HashTable<u32>,
+    table: Table<Binding, 2>,
     key: Key,
 }
+
+const INSIDE: usize = 0;
+const OUTSIDE: usize = 1;
 
 impl Bib {
     /// A base that does not allocate below `capacity` bindings.
     pub(crate) fn new(capacity: usize, key: Key) -> Self {
-        Self {
-            slots: Slab::with_capacity(capacity),
-            by_inside: HashTable::with_capacity(capacity),
-            by_outside: HashTable::with_capacity(capacity),
-            key,
-        }
+        Self { table: Table::with_capacity(capacity), key }
+    }
+
+    /// Makes room for so many.
+    pub(crate) fn reserve(&mut self, capacity: usize) {
+        let key = self.key;
+        self.table.reserve(capacity, |binding| binding.hashes(key));
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<&Binding> {
-        self.slots.get(id)
+        self.table.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut Binding> {
-        self.slots.get_mut(id)
+        self.table.get_mut(id)
     }
 
     pub(crate) fn by_inside(&self, proto: Proto, inside: Inside) -> Option<u32> {
-        let same = |id: &u32| self.slots.get(*id).is_some_and(|b| b.proto == proto && b.inside == inside);
-        self.by_inside.find(hash_inside(self.key, proto, inside), same).copied()
+        let same = |b: &Binding| b.proto == proto && b.inside == inside;
+        self.table.find(INSIDE, hash_inside(self.key, proto, inside), same)
     }
 
     pub(crate) fn by_outside(&self, proto: Proto, outside: Outside) -> Option<u32> {
-        let same = |id: &u32| self.slots.get(*id).is_some_and(|b| b.proto == proto && b.outside == outside);
-        self.by_outside.find(hash_outside(self.key, proto, outside), same).copied()
+        let same = |b: &Binding| b.proto == proto && b.outside == outside;
+        self.table.find(OUTSIDE, hash_outside(self.key, proto, outside), same)
     }
 
     /// Adds a binding; `None` when either end is bound already.
@@ -66,54 +81,34 @@ impl Bib {
         {
             return None;
         }
-        let key = self.key;
-        let inside = hash_inside(key, binding.proto, binding.inside);
-        let outside = hash_outside(key, binding.proto, binding.outside);
-        let id = self.slots.insert(binding);
-        let slots = &self.slots;
-        // Numbers in the tables always name a slot; zero only spreads badly.
-        self.by_inside.insert_unique(inside, id, |id| {
-            slots.get(*id).map_or(0, |b| hash_inside(key, b.proto, b.inside))
-        });
-        self.by_outside.insert_unique(outside, id, |id| {
-            slots.get(*id).map_or(0, |b| hash_outside(key, b.proto, b.outside))
-        });
-        Some(id)
+        Some(self.table.insert(binding, binding.hashes(self.key)))
     }
 
     pub(crate) fn remove(&mut self, id: u32) -> Option<Binding> {
-        let binding = self.slots.remove(id)?;
-        let inside = hash_inside(self.key, binding.proto, binding.inside);
-        let outside = hash_outside(self.key, binding.proto, binding.outside);
-        for (table, hash) in [(&mut self.by_inside, inside), (&mut self.by_outside, outside)] {
-            if let Ok(entry) = table.find_entry(hash, |other| *other == id) {
-                entry.remove();
-            }
-        }
-        Some(binding)
+        let hashes = self.get(id)?.hashes(self.key);
+        self.table.remove(id, hashes)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Binding)> {
-        self.slots.iter()
+        self.table.iter()
     }
 }
 
 fn hash_inside(key: Key, proto: Proto, inside: Inside) -> u64 {
-    let mut octets = [0; 19];
-    octets[0] = proto as u8;
-    octets[1..17].copy_from_slice(&Ipv6Addr::octets(&inside.address));
-    octets[17..].copy_from_slice(&inside.port.to_be_bytes());
-    key.hash(&octets)
+    let address = inside.address.to_bits();
+    let tail = u64::from(inside.port) << 8 | proto as u64;
+    key.words([address as u64, (address >> 64) as u64], tail, 3)
 }
 
 fn hash_outside(key: Key, proto: Proto, outside: Outside) -> u64 {
-    let [a, b, c, d] = outside.address.octets();
-    let [e, f] = outside.port.to_be_bytes();
-    key.hash(&[proto as u8, a, b, c, d, e, f])
+    let tail = u64::from(outside.address.to_bits()) << 24 | u64::from(outside.port) << 8 | proto as u64;
+    key.words([], tail, 7)
 }
 
 #[cfg(test)]
 mod tests {
+    use core::net::Ipv6Addr;
+
     use super::*;
 
     fn binding(port: u16) -> Binding {
@@ -124,6 +119,7 @@ mod tests {
             sessions: 0,
             fixed: false,
             prefix: 0,
+            links: [0; 2],
         }
     }
 

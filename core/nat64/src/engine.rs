@@ -21,7 +21,7 @@ use sixgate_wire::packet::Offload;
 
 use crate::bib::{Bib, Binding};
 use crate::clients::Clients;
-use crate::config::Config;
+use crate::config::{Config, Filtering};
 use crate::fragments::Fragments;
 use crate::held::HeldSyns;
 use crate::identification::Identifications;
@@ -48,8 +48,9 @@ pub enum Verdict {
     Drop(Reason),
 }
 
-/// Expiries that one packet pays for: more than it can add, so that the tables never fall behind.
-const EXPIRIES_A_PACKET: usize = 2;
+/// Expiries that one packet pays for: more than it can add, also where a session is only looked at and goes on, so that the
+/// tables never fall behind.
+const EXPIRIES_A_PACKET: usize = 4;
 /// Expiries in one call of [`Nat64::handle_timeout`]: bounds how long packets wait for it.
 const EXPIRIES_A_CALL: usize = 4096;
 
@@ -80,7 +81,7 @@ pub struct Nat64 {
 }
 
 impl Nat64 {
-    /// A NAT64 without sessions. The tables' memory is taken at once. Static bindings that contradict each other are
+    /// A NAT64 without sessions. Address space for the tables is taken at once, memory as they fill. Static bindings that contradict each other are
     /// left out, the later one.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
@@ -105,6 +106,7 @@ impl Nat64 {
             config,
             seed,
         };
+        nat.prepare_tables();
         nat.bind_statics();
         nat
     }
@@ -118,6 +120,10 @@ impl Nat64 {
             self.errors4 = TokenBucket::new(config.errors_per_second, config.errors_per_second);
         }
         let old = core::mem::replace(&mut self.config, config);
+        self.prepare_tables();
+        if old.timeouts != self.config.timeouts {
+            self.sessions.reschedule(&self.config.timeouts);
+        }
         let mut gone = Vec::new();
         let bindings: Vec<(u32, Binding)> = self.bib.iter().map(|(id, b)| (id, *b)).collect();
         for (id, binding) in bindings {
@@ -211,6 +217,13 @@ impl Nat64 {
         self.output.lost() + self.hairpin.lost()
     }
 
+    /// Makes room for what the settings allow, and counts what they ask for.
+    fn prepare_tables(&mut self) {
+        let most = self.config.max_sessions;
+        self.bib.reserve(most.saturating_add(self.config.statics.len()));
+        self.sessions.prepare(most, self.config.filtering == Filtering::AddressDependent);
+    }
+
     fn bind_statics(&mut self) {
         for index in 0..self.config.statics.len() {
             let wanted = self.config.statics[index];
@@ -237,6 +250,7 @@ impl Nat64 {
                 sessions: 0,
                 fixed: true,
                 prefix: 0,
+                links: [0; 2],
             };
             // What is in another's share is counted there.
             if self.bib.insert(binding).is_some() && self.config.share.has(wanted.outside.port) {

@@ -64,9 +64,11 @@ mod shard;
 mod share;
 mod siit;
 mod slab;
+mod table;
 pub mod tcp;
 pub mod translate;
 mod ways;
+mod wheel;
 
 pub use config::{Config, Filtering, PoolEntry, StaticBinding, Timeouts, ZeroChecksum};
 pub use endpoint::{Inside, Outside, Peer, Proto};

@@ -75,11 +75,6 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    /// Values in order of their numbers.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.slots.iter().enumerate().filter_map(|(id, slot)| Some((id as u32, slot.value.as_ref()?)))
-    }
-
     /// The number behind this one on its queue.
     pub(crate) fn after(&self, id: u32) -> Option<u32> {
         self.slots.get(id as usize).map(|slot| slot.after).filter(|after| *after != NONE)

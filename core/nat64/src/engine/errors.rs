@@ -46,9 +46,9 @@ impl Nat64 {
         let peer = prefix.extract(quote.layout.src).filter(|peer| *peer == target.address).ok_or(unknown)?;
         let inside = Inside { address: quote.layout.dst, port: quote.ports.dst };
         let peer = Peer { address: peer, port: quoted_peer_port(quote.proto, quote.ports, true) };
-        let id = self.bib.by_inside(quote.proto, inside).ok_or(unknown)?;
-        self.live_session(now, id, peer).ok_or(unknown)?;
-        let outside = self.bib.get(id).ok_or(unknown)?.outside;
+        let id = self.sessions.by_inside(quote.proto, inside, peer).ok_or(unknown)?;
+        let session = self.live(now, id).and_then(|id| self.sessions.get(id)).ok_or(unknown)?;
+        let outside = session.outside;
         let inner = Mapping4 {
             src: peer.address,
             dst: outside.address,
@@ -91,9 +91,9 @@ impl Nat64 {
         let outside = Outside { address: quote.layout.src, port: quote.ports.src };
         let peer =
             Peer { address: quote.layout.dst, port: quoted_peer_port(quote.proto, quote.ports, false) };
-        let id = self.bib.by_outside(quote.proto, outside).ok_or(unknown)?;
-        let session = self.live_session(now, id, peer).and_then(|s| self.sessions.get(s)).ok_or(unknown)?;
-        let inside = self.bib.get(id).ok_or(unknown)?.inside;
+        let id = self.sessions.by_outside(quote.proto, outside, peer).ok_or(unknown)?;
+        let session = self.live(now, id).and_then(|id| self.sessions.get(id)).ok_or(unknown)?;
+        let inside = session.inside;
         let quoted_len = u16::try_from(quote.layout.total).unwrap_or(u16::MAX);
         let links = Links { mtu4: ways.mtu4(peer.address), mtu6: ways.mtu6(inside.address) };
         let to = message_to_v6(from, quoted_len, links).ok_or(untranslatable)?;

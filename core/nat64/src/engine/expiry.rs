@@ -5,7 +5,7 @@ use sixgate_wire::{checksum, ipv6, protocol, tcp};
 
 use super::Nat64;
 use super::own::Refusal4;
-use crate::session::{Session, State, Timer};
+use crate::session::{Due, Session, State, Timer};
 use crate::tcp::TcpState;
 
 impl Nat64 {
@@ -14,7 +14,7 @@ impl Nat64 {
     pub fn next_timeout(&self) -> Instant {
         let timeouts = &self.config.timeouts;
         [
-            self.sessions.first(timeouts).map(|(_, at)| at),
+            self.sessions.first_due(),
             self.held.first_expires(timeouts.tcp_incoming_syn),
             self.fragments6.first_expires(timeouts.fragment),
             self.fragments4.first_expires(timeouts.fragment),
@@ -29,9 +29,10 @@ impl Nat64 {
     pub(super) fn expire(&mut self, now: Instant, most: usize) {
         let timeouts = self.config.timeouts;
         for _ in 0..most {
-            match self.sessions.first(&timeouts) {
-                Some((id, at)) if at <= now => self.session_over(now, id),
-                _ => break,
+            match self.sessions.due(now, &timeouts) {
+                Some(Due::Over(id)) => self.session_over(now, id),
+                Some(Due::Later) => {}
+                None => break,
             }
         }
         for _ in 0..most {
@@ -56,7 +57,7 @@ impl Nat64 {
             State::Tcp(TcpState::Established) => {
                 session.state = State::Tcp(TcpState::Trans);
                 let session = *session;
-                self.sessions.touch(id, Timer::TcpTransitory, now);
+                self.sessions.touch(id, Timer::TcpTransitory, now, &self.config.timeouts);
                 self.note_over(id);
                 self.probe(&session);
             }
@@ -75,9 +76,8 @@ impl Nat64 {
 
     /// Sends the inside a segment that a live connection answers (RFC 6146, section 3.5.2.2): no data, no numbers, ACK.
     fn probe(&mut self, session: &Session) {
-        let Some(binding) = self.bib.get(session.binding).copied() else { return };
         let Some(prefix) = self.config.prefixes.get(usize::from(session.prefix)) else { return };
-        let (src, dst) = (prefix.embed(session.peer.address), binding.inside.address);
+        let (src, dst) = (prefix.embed(session.peer.address), session.inside.address);
         let header = ipv6::Header {
             traffic_class: 0,
             flow_label: 0,
@@ -89,7 +89,7 @@ impl Nat64 {
         };
         let mut segment = [0; tcp::HEADER];
         segment[..2].copy_from_slice(&session.peer.port.to_be_bytes());
-        segment[2..4].copy_from_slice(&binding.inside.port.to_be_bytes());
+        segment[2..4].copy_from_slice(&session.inside.port.to_be_bytes());
         segment[12] = 5 << 4;
         segment[13] = tcp::ACK;
         let sum = checksum::pseudo_v6(src, dst, protocol::TCP, tcp::HEADER as u32).with(&segment).finish();

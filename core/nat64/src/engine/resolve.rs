@@ -57,21 +57,19 @@ impl Nat64 {
         prefix: u8,
         message: Message,
     ) -> Result<Outside, Refused6> {
-        let binding = self.bib.by_inside(proto, inside);
-        if let Some(id) = binding {
-            let session = self.live_session(now, id, peer);
-            // The session's end may have been the binding's.
-            if let Some(found) = self.bib.get(id).copied().filter(|b| b.inside == inside && b.proto == proto)
-            {
-                if let Some(session) = session {
-                    self.note(now, session, Side::V6, message);
-                    if let Some(session) = self.sessions.get_mut(session) {
-                        session.prefix = prefix;
-                    }
-                    return Ok(found.outside);
-                }
-                return self.resolve6_new(now, Some(id), found, peer, prefix, message);
+        if let Some(id) = self.sessions.by_inside(proto, inside, peer)
+            && let Some(id) = self.live(now, id)
+        {
+            self.note(now, id, Side::V6, message);
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.prefix = prefix;
+                return Ok(session.outside);
             }
+        }
+        if let Some(id) = self.bib.by_inside(proto, inside)
+            && let Some(binding) = self.bib.get(id).copied()
+        {
+            return self.resolve6_new(now, Some(id), binding, peer, prefix, message);
         }
         // Only what opens may make a binding.
         let unbound = Binding {
@@ -81,6 +79,7 @@ impl Nat64 {
             sessions: 0,
             fixed: false,
             prefix,
+            links: [0; 2],
         };
         self.resolve6_new(now, None, unbound, peer, prefix, message)
     }
@@ -121,7 +120,7 @@ impl Nat64 {
         } else {
             (state, timer)
         };
-        self.open(Session { binding: id, peer, prefix, state, timer, touched: now, queued: now });
+        self.open(now, id, peer, prefix, (state, timer));
         Ok(outside)
     }
 
@@ -136,20 +135,18 @@ impl Nat64 {
         message: Message,
         packet: &[u8],
     ) -> Result<(Inside, u8), Refused4> {
+        if let Some(id) = self.sessions.by_outside(proto, outside, peer)
+            && let Some(id) = self.live(now, id)
+        {
+            self.note(now, id, Side::V4, message);
+            if let Some(session) = self.sessions.get(id) {
+                return Ok((session.inside, session.prefix));
+            }
+        }
         let bound = self.bib.by_outside(proto, outside);
-        let session = bound.and_then(|id| self.live_session(now, id, peer));
-        let binding = bound
-            .and_then(|id| self.bib.get(id))
-            .copied()
-            .filter(|b| b.outside == outside && b.proto == proto);
-        let (Some(id), Some(binding)) = (bound, binding) else {
+        let Some((id, binding)) = bound.and_then(|id| Some((id, *self.bib.get(id)?))) else {
             return Err(self.unbound(now, proto, outside, peer, message, packet));
         };
-        if let Some(session) = session {
-            self.note(now, session, Side::V4, message);
-            let prefix = self.sessions.get(session).map_or(binding.prefix, |s| s.prefix);
-            return Ok((binding.inside, prefix));
-        }
         // RFC 6052, section 3.1: nothing but a session that the inside opened brings such a source in.
         if !self.may_stand_in(binding.prefix, peer.address) {
             return Err(Refused4::silent(NAT64_FILTERED));
@@ -170,7 +167,7 @@ impl Nat64 {
         };
         self.admit(now, Side::V4, binding.inside, Some(id)).map_err(Refused4::silent)?;
         let prefix = binding.prefix;
-        self.open(Session { binding: id, peer, prefix, state, timer, touched: now, queued: now });
+        self.open(now, id, peer, prefix, (state, timer));
         Ok((binding.inside, prefix))
     }
 
@@ -213,13 +210,12 @@ impl Nat64 {
         }
     }
 
-    /// The session, if its time is not over.
-    pub(super) fn live_session(&mut self, now: Instant, binding: u32, peer: Peer) -> Option<u32> {
-        let id = self.sessions.find(binding, peer)?;
+    /// The session with this number, if its time is not over.
+    pub(super) fn live(&mut self, now: Instant, id: u32) -> Option<u32> {
         if self.sessions.get(id)?.expires(&self.config.timeouts) <= now {
             self.session_over(now, id);
             // An established connection goes on in another state.
-            return self.sessions.find(binding, peer);
+            self.sessions.get(id)?;
         }
         Some(id)
     }
@@ -242,7 +238,7 @@ impl Nat64 {
             }
             (State::Tcp(_) | State::Udp | State::Icmp, _) => session.timer,
         };
-        self.sessions.touch(id, timer, now);
+        self.sessions.touch(id, timer, now, &self.config.timeouts);
     }
 
     /// Gives `binding`'s inside an outside transport address. One that `peer` has sent a SYN to goes first.
@@ -263,12 +259,15 @@ impl Nat64 {
         Some(id)
     }
 
-    fn open(&mut self, session: Session) {
-        let Some(binding) = self.bib.get_mut(session.binding) else { return };
+    /// Opens a session of a binding.
+    fn open(&mut self, now: Instant, binding: u32, peer: Peer, prefix: u8, (state, timer): (State, Timer)) {
+        let id = binding;
+        let Some(binding) = self.bib.get_mut(id) else { return };
         binding.sessions += 1;
-        binding.prefix = session.prefix;
-        self.clients.opened(session.touched, self.clients.of(binding.inside.address));
-        self.sessions.insert(session);
+        binding.prefix = prefix;
+        let session = Session::new(now, (id, binding), peer, prefix, state, timer);
+        self.clients.opened(now, self.clients.of(session.inside.address));
+        self.sessions.insert(session, &self.config.timeouts);
     }
 
     /// Ends a session, and its binding with the last.
