@@ -4,13 +4,16 @@
 //! who asks too much is not heard.
 
 pub mod answers;
+mod batch;
 mod gate;
 mod tcp;
 mod udp;
+mod worker;
 
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -20,6 +23,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 
 use gate::Gate;
+use worker::Worker;
 
 /// What is done with questions.
 pub trait Handler: Send + Sync + 'static {
@@ -46,6 +50,34 @@ pub struct Request {
     pub stream: bool,
     /// The whole message, at least 12 octets.
     pub message: Vec<u8>,
+    /// Which worker had it first, where there are workers and it came over UDP.
+    pub worker: Option<usize>,
+}
+
+/// What a worker's thread asks before anybody else: it answers at once or not at all, and keeps to the asker's size.
+pub trait Front: Send + 'static {
+    /// On the worker's thread, once, before everything else.
+    fn enter(&mut self) {}
+
+    /// A batch of questions has come.
+    fn begin(&mut self);
+
+    /// Writes the answer to the start of `out`, which has room for 1,232 octets.
+    fn answer(&mut self, client: IpAddr, message: &[u8], out: &mut [u8]) -> Quick;
+}
+
+/// What a [`Front`] says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quick {
+    /// Answered.
+    Answer {
+        /// Octets at the start of the buffer.
+        length: usize,
+        /// The question goes to the [`Handler`] too, so that its answer is a new one the next time.
+        refresh: bool,
+    },
+    /// The question goes to the [`Handler`].
+    Slow,
 }
 
 /// Who may ask, and how much.
@@ -113,6 +145,7 @@ impl std::error::Error for BindError {
 pub struct Server {
     addresses: Vec<SocketAddr>,
     _tasks: JoinSet<()>,
+    _workers: Vec<Worker>,
 }
 
 impl Server {
@@ -140,7 +173,43 @@ impl Server {
             tasks.spawn(udp::serve(udp, Arc::clone(&gate), Arc::clone(&handler)));
             tasks.spawn(tcp::serve(tcp, Arc::clone(&gate), Arc::clone(&handler)));
         }
-        Ok(Self { addresses, _tasks: tasks })
+        Ok(Self { addresses, _tasks: tasks, _workers: Vec::new() })
+    }
+
+    /// As [`Self::start`], with `most_workers` threads for each address, each with a socket of its own and a [`Front`] that `front`
+    /// makes for its number.
+    ///
+    /// # Errors
+    /// As [`Self::start`], and when a thread cannot be started.
+    pub fn start_with_workers<H: Handler, F: Front>(
+        listen: &[SocketAddr],
+        options: Options,
+        handler: Arc<H>,
+        most_workers: usize,
+        mut front: impl FnMut(usize) -> F,
+    ) -> Result<Self, BindError> {
+        let mut addresses = Vec::new();
+        let mut sockets = Vec::new();
+        for address in listen {
+            let fault = |transport| move |source| BindError { address: *address, transport, source };
+            let (tcp, udp) = pair(*address, options.free_bind, fault)?;
+            let own = udp.local_addr().map_err(fault("udp"))?;
+            addresses.push(own);
+            let udp = udp.into_std().map_err(fault("udp"))?;
+            sockets.push((own, tcp, several(udp.into(), own, most_workers, &options).map_err(fault("udp"))?));
+        }
+        let gate = Arc::new(Gate::new(options));
+        let (mut tasks, mut workers) = (JoinSet::new(), Vec::new());
+        for (address, tcp, udp) in sockets {
+            tasks.spawn(tcp::serve(tcp, Arc::clone(&gate), Arc::clone(&handler)));
+            for socket in udp {
+                let number = workers.len();
+                let worker =
+                    worker::start(socket, number, Arc::clone(&gate), Arc::clone(&handler), front(number));
+                workers.push(worker.map_err(|source| BindError { address, transport: "udp", source })?);
+            }
+        }
+        Ok(Self { addresses, _tasks: tasks, _workers: workers })
     }
 
     /// What is listened on, with the ports that were taken for port 0.
@@ -172,16 +241,41 @@ where
     Err(fault("udp")(io::ErrorKind::AddrInUse.into()))
 }
 
-fn listen(socket: rustix::fd::OwnedFd) -> io::Result<TcpListener> {
+/// The first socket and others beside it: the kernel deals the askers out to them. The first was bound alone, so that an
+/// address that somebody else listens on is refused.
+fn several(first: OwnedFd, address: SocketAddr, count: usize, options: &Options) -> io::Result<Vec<OwnedFd>> {
+    sockopt::set_socket_reuseport(&first, true)?;
+    let mut sockets = vec![first];
+    for _ in 1..count {
+        sockets.push(bind_beside(address, options.free_bind)?);
+    }
+    for socket in &sockets {
+        // Of a socket for every address, an answer must leave from the one that was asked.
+        if address.ip().is_unspecified() {
+            tell_destination(socket, address.is_ipv4())?;
+        }
+    }
+    Ok(sockets)
+}
+
+fn listen(socket: OwnedFd) -> io::Result<TcpListener> {
     rustix::net::listen(&socket, 128)?;
     TcpListener::from_std(socket.into())
 }
 
-fn datagrams(socket: rustix::fd::OwnedFd) -> io::Result<UdpSocket> {
+fn datagrams(socket: OwnedFd) -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket.into())
 }
 
-fn bind(address: SocketAddr, kind: SocketType, free: bool) -> io::Result<rustix::fd::OwnedFd> {
+fn bind(address: SocketAddr, kind: SocketType, free: bool) -> io::Result<OwnedFd> {
+    bound(address, kind, free, false)
+}
+
+fn bind_beside(address: SocketAddr, free: bool) -> io::Result<OwnedFd> {
+    bound(address, SocketType::DGRAM, free, true)
+}
+
+fn bound(address: SocketAddr, kind: SocketType, free: bool, beside: bool) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(family, kind, flags, None)?;
@@ -198,6 +292,22 @@ fn bind(address: SocketAddr, kind: SocketType, free: bool) -> io::Result<rustix:
         // A restart must not wait for connections of the last run.
         sockopt::set_socket_reuseaddr(&socket, true)?;
     }
+    if beside {
+        sockopt::set_socket_reuseport(&socket, true)?;
+    }
     rustix::net::bind(&socket, &address)?;
     Ok(socket)
+}
+
+/// Datagrams come with the address that they came to.
+fn tell_destination(socket: &OwnedFd, v4: bool) -> io::Result<()> {
+    let (level, option) =
+        if v4 { (libc::IPPROTO_IP, libc::IP_PKTINFO) } else { (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO) };
+    let on: libc::c_int = 1;
+    // SAFETY: the option's value is an int, which the pointer leads to and the length says.
+    let done = unsafe {
+        let length = size_of::<libc::c_int>() as libc::socklen_t;
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), length)
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

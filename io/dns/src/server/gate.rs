@@ -63,10 +63,22 @@ impl Gate {
         if !self.allows(client) {
             return Err(DNS_NOT_ALLOWED);
         }
-        let mut state = self.state();
-        if !self.within_rate(&mut state, client) {
-            return Err(DNS_TOO_FAST);
+        self.rate(client)?;
+        self.place(client)
+    }
+
+    /// Whether the client asks no faster than it may. Only where there is a rate are clients looked up: it is one for all
+    /// workers, or it would be several.
+    pub(super) fn rate(&self, client: IpAddr) -> Result<(), Reason> {
+        if self.options.rate == 0 || self.within_rate(&mut self.state(), client) {
+            return Ok(());
         }
+        Err(DNS_TOO_FAST)
+    }
+
+    /// A place for a question of a client that may ask.
+    pub(super) fn place(self: &Arc<Self>, client: IpAddr) -> Result<Place, Reason> {
+        let mut state = self.state();
         let most = (self.options.most_questions, self.options.most_questions_per_client);
         state.questions.take(client, most)?;
         drop(state);
@@ -82,9 +94,6 @@ impl Gate {
 
     /// Bursts of a second's worth, at least ten: a page asks for many names at once.
     fn within_rate(&self, state: &mut State, client: IpAddr) -> bool {
-        if self.options.rate == 0 {
-            return true;
-        }
         if state.rates.len() >= MOST_RATES && !state.rates.contains_key(&client) {
             state.rates.clear();
         }

@@ -86,7 +86,7 @@ async fn converse<H: Handler>(
             Ok(place) => {
                 let (finished, handler) = (finished.clone(), Arc::clone(&handler));
                 tasks.spawn(async move {
-                    let request = Request { client, stream: true, message };
+                    let request = Request { client, stream: true, message, worker: None };
                     if let Some(answer) = handler.handle(request).await {
                         // The writer is gone when the peer is.
                         let _gone = finished.send(answer).await;
@@ -97,7 +97,9 @@ async fn converse<H: Handler>(
             Err(reason) => {
                 let answer = match reason {
                     DNS_NOT_ALLOWED => answers::refuse(&message),
-                    DNS_OVERLOAD => handler.handle_at_once(&Request { client, stream: true, message }),
+                    DNS_OVERLOAD => {
+                        handler.handle_at_once(&Request { client, stream: true, message, worker: None })
+                    }
                     _ => None,
                 };
                 if answer.is_none() || reason != DNS_OVERLOAD {

@@ -29,7 +29,8 @@ pub(super) async fn serve<H: Handler>(socket: UdpSocket, gate: Arc<Gate>, handle
             handler.refused(client.ip(), DNS_MALFORMED);
             continue;
         }
-        let request = |message: &[u8]| Request { client, stream: false, message: message.to_vec() };
+        let request =
+            |message: &[u8]| Request { client, stream: false, message: message.to_vec(), worker: None };
         let place = match gate.question(client.ip()) {
             Ok(place) => place,
             Err(reason) => {

@@ -5,16 +5,21 @@ mod cached;
 mod clock;
 mod drive;
 mod explain;
+#[cfg(test)]
+mod mixed;
+mod quick;
 mod resolver;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sixgate_api::Explanation;
-use sixgate_config::{Dns, Dns64 as Rules, Gateway};
+use sixgate_config::{Dns, Dns64 as Synthesis, Gateway};
 use sixgate_dns64::{Block, Config, Dns64, NamePattern, Rule};
 use sixgate_io_daemon::Said;
 use sixgate_io_dns::server::{BindError, Handler, Options, Request, Server};
@@ -25,7 +30,11 @@ use sixgate_wire::addr::IpPrefix;
 use super::SharedCounters;
 use clock::Clock;
 use drive::Asker;
+use quick::{Fill, Inbox, Quickly};
 use resolver::Resolver;
+
+/// Threads for each address that is listened on.
+const MOST_WORKERS: usize = 8;
 
 /// What is listened on, who may ask, where questions go and what is made of the answers.
 #[derive(Clone, Debug)]
@@ -71,7 +80,7 @@ impl Dns64Config {
     }
 }
 
-fn synthesis(dns: &Dns, rules: Option<&Rules>) -> Config {
+fn synthesis(dns: &Dns, rules: Option<&Synthesis>) -> Config {
     let mut config = Config {
         block: dns.block.as_ref().map(|block| Block {
             labels: block.labels.clone(),
@@ -117,7 +126,11 @@ pub struct Dns64Service {
 
 /// What all questions share.
 pub(super) struct Shared {
-    rules: RwLock<(Dns64, Arc<Forwarder>)>,
+    rules: RwLock<Arc<Rules>>,
+    /// Counts the changes of the rules; behind them for a moment, never ahead.
+    epoch: AtomicU64,
+    /// One a worker.
+    inboxes: Vec<Inbox>,
     resolver: Arc<Resolver>,
     counters: SharedCounters,
     said: Mutex<Said>,
@@ -131,14 +144,21 @@ impl Dns64Service {
     /// The first address that cannot be listened on.
     pub fn start(config: Dns64Config, counters: SharedCounters) -> Result<Self, BindError> {
         let clock = Clock::start();
+        // More than a few only share what the network card can deliver.
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
         let shared = Arc::new(Shared {
-            rules: RwLock::new(rules(&config)),
+            rules: RwLock::new(Arc::new(rules(&config, 0))),
+            epoch: AtomicU64::new(0),
+            inboxes: std::iter::repeat_with(Inbox::default).take(workers * config.listen.len()).collect(),
             resolver: Arc::new(Resolver::new(config.cache, clock)),
             counters,
             said: Mutex::new(Said::new()),
             clock,
         });
-        let server = Server::start(&config.listen, config.options, Arc::clone(&shared))?;
+        let server =
+            Server::start_with_workers(&config.listen, config.options, Arc::clone(&shared), workers, |n| {
+                Quickly::new(Arc::clone(&shared), n)
+            })?;
         Ok(Self { server, shared })
     }
 
@@ -152,7 +172,15 @@ impl Dns64Service {
     /// servers said stays known. Addresses, access list and rate stay as they are.
     pub fn reconfigure(&self, config: &Dns64Config) {
         self.shared.resolver.reconfigure(config.cache);
-        *self.shared.rules.write().unwrap_or_else(PoisonError::into_inner) = rules(config);
+        let mut own = self.shared.rules.write().unwrap_or_else(PoisonError::into_inner);
+        let epoch = own.epoch + 1;
+        *own = Arc::new(rules(config, epoch));
+        self.shared.epoch.store(epoch, Ordering::Release);
+    }
+
+    #[cfg(test)]
+    fn answered_at_once(&self) -> u64 {
+        self.shared.inboxes.iter().map(Inbox::answered).sum()
     }
 
     /// How this asker's AAAA question for a name is answered, and why.
@@ -161,19 +189,44 @@ impl Dns64Service {
     }
 }
 
-fn rules(config: &Dns64Config) -> (Dns64, Arc<Forwarder>) {
+/// What a reload replaces.
+pub(super) struct Rules {
+    dns64: Dns64,
+    forwarder: Arc<Forwarder>,
+    cache: sixgate_cache::Options,
+    epoch: u64,
+}
+
+fn rules(config: &Dns64Config, epoch: u64) -> Rules {
     let zones = config
         .forward
         .iter()
         .filter_map(|(zone, servers)| Some((zone.parse().ok()?, servers.clone())))
         .collect();
-    (Dns64::new(config.synthesis.clone()), Arc::new(Forwarder::new(&config.upstream, zones)))
+    Rules {
+        dns64: Dns64::new(config.synthesis.clone()),
+        forwarder: Arc::new(Forwarder::new(&config.upstream, zones)),
+        cache: config.cache,
+        epoch,
+    }
 }
 
 impl Shared {
     fn asker(&self) -> Asker {
-        let (dns64, forwarder) = self.rules.read().unwrap_or_else(PoisonError::into_inner).clone();
-        Asker { dns64, forwarder, resolver: Arc::clone(&self.resolver), clock: self.clock }
+        Asker { rules: self.rules(), resolver: Arc::clone(&self.resolver), clock: self.clock }
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is the same for the next who asks goes to the worker that will have him.
+    fn fill(&self, request: Request, epoch: u64, answer: &[u8]) {
+        if let Some(inbox) = request.worker.and_then(|worker| self.inboxes.get(worker)) {
+            let client = request.client.ip();
+            let (at, answer) = (self.clock.now(), answer.to_vec());
+            inbox.put(Fill { client, question: request.message, answer, at, epoch });
+        }
     }
 
     /// Counts `reason`, and says so when it first strikes.
@@ -196,7 +249,11 @@ impl Handler for Shared {
             self.count(request.client.ip(), reason);
             tracing::debug!(client = %request.client.ip(), code = reason.code(), "question not answered");
         }
-        outcome.answer.map(|answer| answer.message)
+        let answer = outcome.answer?;
+        if outcome.at_hand && answer.lasting {
+            self.fill(request, asker.rules.epoch, &answer.message);
+        }
+        Some(answer.message)
     }
 
     fn handle_at_once(&self, request: &Request) -> Option<Vec<u8>> {

@@ -3,19 +3,18 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use sixgate_dns64::{Answer, Dns64, Exchange, Question, Step};
-use sixgate_io_dns::upstream::Forwarder;
+use sixgate_dns64::{Answer, Exchange, Question, Step};
 use sixgate_reason::Reason;
 use sixgate_time::Instant;
 use tokio::task::JoinSet;
 
+use super::Rules;
 use super::clock::Clock;
 use super::resolver::{Begun, Found, Held, Resolver, STALE_AFTER};
 
 /// The rules under which a question is answered.
 pub(super) struct Asker {
-    pub(super) dns64: Dns64,
-    pub(super) forwarder: Arc<Forwarder>,
+    pub(super) rules: Arc<Rules>,
     pub(super) resolver: Arc<Resolver>,
     pub(super) clock: Clock,
 }
@@ -24,6 +23,8 @@ pub(super) struct Asker {
 pub(super) struct Outcome {
     pub(super) answer: Option<Answer>,
     pub(super) reason: Option<Reason>,
+    /// Nobody had to be asked.
+    pub(super) at_hand: bool,
 }
 
 /// A question to an upstream or to the cache, and what came back.
@@ -51,15 +52,16 @@ impl Asker {
         if exchange.wants_no_recursion() {
             return self.answer_without_recursion(exchange);
         }
-        let mut waiting = JoinSet::new();
+        let (mut waiting, mut at_hand) = (JoinSet::new(), true);
         let answer = loop {
             while let Some(question) = exchange.poll_question() {
-                match self.resolver.begin(&question.message, client, &self.forwarder) {
+                match self.resolver.begin(&question.message, client, &self.rules.forwarder) {
                     Begun::Now(found) => {
                         seen(Asked { question: &question.message, found: &found, cached: true });
                         give(&mut exchange, self.clock.now(), &question, found);
                     }
                     Begun::Later(flight) => {
+                        at_hand = false;
                         if flight.stale.is_some() {
                             exchange.await_stale(start + STALE_AFTER);
                         }
@@ -82,7 +84,7 @@ impl Asker {
                 }
             }
         };
-        Outcome { reason: answer.reason, answer: Some(answer) }
+        Outcome { reason: answer.reason, answer: Some(answer), at_hand }
     }
 
     /// The answer where it needs nobody; nothing otherwise.
@@ -100,10 +102,12 @@ impl Asker {
         stream: bool,
         message: &[u8],
     ) -> Result<Box<Exchange>, Outcome> {
-        match self.dns64.ask(now, client, stream, message) {
+        match self.rules.dns64.ask(now, client, stream, message) {
             Step::Exchange(exchange) => Ok(exchange),
-            Step::Answer(answer) => Err(Outcome { reason: answer.reason, answer: Some(answer) }),
-            Step::Drop(reason) => Err(Outcome { answer: None, reason: Some(reason) }),
+            Step::Answer(answer) => {
+                Err(Outcome { reason: answer.reason, answer: Some(answer), at_hand: true })
+            }
+            Step::Drop(reason) => Err(Outcome { answer: None, reason: Some(reason), at_hand: true }),
         }
     }
 
@@ -114,7 +118,7 @@ impl Asker {
             exchange.poll_answer().ok_or(())
         });
         let answer = answer.ok();
-        Outcome { reason: answer.as_ref().and_then(|answer| answer.reason), answer }
+        Outcome { reason: answer.as_ref().and_then(|answer| answer.reason), answer, at_hand: true }
     }
 
     fn answer_at_hand(&self, mut exchange: Box<Exchange>) -> Result<Answer, Box<Exchange>> {
@@ -123,7 +127,7 @@ impl Asker {
                 return Ok(answer);
             }
             let Some(question) = exchange.poll_question() else { return Err(exchange) };
-            let Some(found) = self.resolver.at_hand(&question.message, &self.forwarder) else {
+            let Some(found) = self.resolver.at_hand(&question.message, &self.rules.forwarder) else {
                 return Err(exchange);
             };
             exchange.handle_answer(self.clock.now(), question.key, Some(&found));

@@ -25,12 +25,12 @@ pub(super) async fn explain(shared: &Shared, name: &str, asker: IpAddr) -> Expla
     let own = shared.asker();
     let outcome = own
         .ask(asker, true, &question, |asked| {
-            let known = own.resolver.state(asked.question, &own.forwarder);
+            let known = own.resolver.state(asked.question, &own.rules.forwarder);
             steps.extend(seen(&asked, known));
         })
         .await;
     explanation.steps = steps;
-    let Outcome { answer, reason } = outcome;
+    let Outcome { answer, reason, .. } = outcome;
     let Some(answer) = answer else { return explanation };
     let how = match answer.kind {
         Kind::Passed => "as the upstream says",
