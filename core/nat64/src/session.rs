@@ -200,15 +200,15 @@ impl Sessions {
         self.addresses.as_ref().is_some_and(|addresses| addresses.find(binding, peer).is_some())
     }
 
-    /// How many sessions the binding has with this address.
+    /// How many sessions the binding has with this address, where addresses are counted.
     pub(crate) fn known(&self, binding: u32, peer: Peer) -> u32 {
-        self.with_address.get(&(binding, peer.address.to_bits())).copied().unwrap_or(0)
+        self.addresses.as_ref().map_or(0, |addresses| addresses.sessions(binding, peer))
     }
 
     /// Says that the binding has so many sessions with this address, though not all of them are here.
     pub(crate) fn set_known(&mut self, binding: u32, peer: Peer, sessions: u32) {
-        if sessions > 0 {
-            self.with_address.insert((binding, peer.address.to_bits()), sessions);
+        if let Some(addresses) = self.addresses.as_mut().filter(|_| sessions > 0) {
+            addresses.set(binding, peer, sessions);
         }
     }
 
@@ -275,11 +275,15 @@ impl Sessions {
         }
     }
 
-    /// The `most` sessions at the head of each queue, in their order there.
-    pub(crate) fn oldest(&self, most: usize) -> impl Iterator<Item = u32> {
-        self.queues
-            .iter()
-            .flat_map(move |q| core::iter::successors(q.first(), |id| self.slots.after(*id)).take(most))
+    /// The first `most` sessions that [`Sessions::due`] will look at, in its order.
+    pub(crate) fn soonest(&self, most: usize) -> impl Iterator<Item = u32> {
+        self.wheel.soonest(|id| Some(self.table.get(id)?.place)).take(most)
+    }
+
+    /// Empty tables that look at everybody when these do, and count what these count.
+    pub(crate) fn twin(&self, key: Key) -> Self {
+        let addresses = self.addresses.is_some().then(|| Addresses::new(0, key));
+        Self { table: Table::with_capacity(0), wheel: self.wheel.twin(), addresses, key }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Session)> {

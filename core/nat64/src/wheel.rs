@@ -113,6 +113,21 @@ impl Wheel {
         Some(Instant::from_nanos(self.next()? * TICK))
     }
 
+    /// Everybody, in the order in which they will be due if nothing comes between.
+    pub(crate) fn soonest(&self, place: impl Fn(u32) -> Option<Place> + Copy) -> impl Iterator<Item = u32> {
+        let buckets = (1..BUCKETS).map(|n| (self.done + n) % BUCKETS);
+        let heads = buckets.filter_map(|bucket| self.heads.get(bucket as usize));
+        heads.flat_map(move |head| {
+            let first = (*head != NONE).then_some(*head);
+            core::iter::successors(first, move |id| Some(place(*id)?.after).filter(|id| *id != NONE))
+        })
+    }
+
+    /// An empty one that stands where this one does.
+    pub(crate) fn twin(&self) -> Self {
+        Self { done: self.done, ..Self::new() }
+    }
+
     /// The first tick whose bucket is not empty.
     fn next(&self) -> Option<u64> {
         let from = (self.done + 1) % BUCKETS;

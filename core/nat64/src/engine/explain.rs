@@ -144,7 +144,7 @@ fn drained(twin: &mut Nat64) -> Vec<Vec<u8>> {
 
 fn found(nat: &Nat64, ends: &Ends) -> (Option<BibView>, Option<SessionView>) {
     let id = ends.binding(nat);
-    let session = id.and_then(|id| nat.sessions.find(id, ends.peer));
+    let session = ends.session(nat);
     (
         id.and_then(|id| nat.bib.get(id)).map(Nat64::view_binding),
         session.and_then(|id| nat.sessions.get(id)).and_then(|s| nat.view_session(s)),

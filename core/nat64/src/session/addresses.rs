@@ -39,15 +39,24 @@ impl Addresses {
         self.table.find(0, hash(self.key, binding, address), same)
     }
 
-    pub(super) fn add(&mut self, session: &Session) {
-        let found = self.find(session.binding, session.peer);
+    pub(super) fn sessions(&self, binding: u32, peer: Peer) -> u32 {
+        self.find(binding, peer).and_then(|id| self.table.get(id)).map_or(0, |with| with.sessions)
+    }
+
+    pub(super) fn set(&mut self, binding: u32, peer: Peer, sessions: u32) {
+        let found = self.find(binding, peer);
         if let Some(with) = found.and_then(|id| self.table.get_mut(id)) {
-            with.sessions += 1;
+            with.sessions = sessions;
             return;
         }
-        let (binding, address) = (session.binding, session.peer.address.to_bits());
-        let with = WithAddress { binding, address, sessions: 1, links: [0] };
+        let address = peer.address.to_bits();
+        let with = WithAddress { binding, address, sessions, links: [0] };
         self.table.insert(with, [hash(self.key, binding, address)]);
+    }
+
+    pub(super) fn add(&mut self, session: &Session) {
+        let sessions = self.sessions(session.binding, session.peer);
+        self.set(session.binding, session.peer, sessions + 1);
     }
 
     pub(super) fn remove(&mut self, session: &Session) {

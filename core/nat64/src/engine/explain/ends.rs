@@ -33,6 +33,14 @@ impl Ends {
         }
     }
 
+    /// The session's number in the tables of `nat`.
+    pub(super) fn session(&self, nat: &Nat64) -> Option<u32> {
+        match self.end {
+            End::Inside(inside) => nat.sessions.by_inside(self.proto, inside, self.peer),
+            End::Outside(outside) => nat.sessions.by_outside(self.proto, outside, self.peer),
+        }
+    }
+
     /// By which a packet comes in that left by these to one of our own addresses; `nat` is the engine that it left.
     pub(super) fn hairpinned(&self, nat: &Nat64) -> Option<Self> {
         let left = nat.bib.get(self.binding(nat)?)?.outside;

@@ -9,7 +9,6 @@ use crate::engine::{EXPIRIES_A_PACKET, Nat64};
 use crate::fragments::Fragments;
 use crate::keyed::Key;
 use crate::output::Output;
-use crate::session::{Session, Sessions};
 
 impl Nat64 {
     /// The twin that `packet` goes through, which has the entries of `ends`.
@@ -17,7 +16,7 @@ impl Nat64 {
         let statics = self.config.statics.len();
         let mut twin = Self {
             bib: Bib::new(statics, Key::derive(&self.seed, 1)),
-            sessions: Sessions::new(0, Key::derive(&self.seed, 2)),
+            sessions: self.sessions.twin(Key::derive(&self.seed, 2)),
             clients: self.clients.excerpt(&[]),
             complaints: self.complaints.clone(),
             pool: self.pool.clone(),
@@ -41,7 +40,7 @@ impl Nat64 {
         }
         let mut copy = Copy { from: self, into: &mut twin, bindings: Vec::new(), sessions: Vec::new() };
         // Every packet first ends what is due.
-        for id in self.sessions.oldest(EXPIRIES_A_PACKET) {
+        for id in self.sessions.soonest(EXPIRIES_A_PACKET) {
             copy.session(id);
         }
         for ends in ends {
@@ -93,7 +92,7 @@ impl Copy<'_> {
         }
         let Some(id) = ends.binding(self.from) else { return };
         let Some(here) = self.binding(id) else { return };
-        if let Some(session) = self.from.sessions.find(id, ends.peer) {
+        if let Some(session) = ends.session(self.from) {
             self.session(session);
         }
         // Sessions with other ports of the peer may admit it, and are not here.
@@ -114,9 +113,10 @@ impl Copy<'_> {
         if self.sessions.iter().any(|(there, _)| *there == id) {
             return;
         }
-        let Some(session) = self.from.sessions.get(id) else { return };
+        let Some(mut session) = self.from.sessions.get(id).copied() else { return };
         let Some(binding) = self.binding(session.binding) else { return };
-        let here = self.into.sessions.insert(Session { binding, ..*session });
+        session.binding = binding;
+        let here = self.into.sessions.insert(session, &self.from.config.timeouts);
         self.sessions.push((id, here));
     }
 
