@@ -19,6 +19,11 @@ pub struct Config {
     pub pool: Vec<PoolEntry>,
     /// Which ports of it we give away; all of it is ours for what comes in.
     pub share: Share,
+    /// Ports of the blocks that clients get: a power of two from 64 to 8,192 and at most [`Share::unit`]. Zero means that
+    /// each port is given alone.
+    pub port_block_size: u16,
+    /// Whether it is told who gets which ports; see [`crate::Nat64::poll_port_event`].
+    pub log_ports: bool,
     /// Bindings that are always there.
     pub statics: Vec<StaticBinding>,
     /// Who may use a binding from the IPv4 side.
@@ -57,12 +62,23 @@ pub struct Config {
     pub errors_per_second: u32,
 }
 
+impl Config {
+    /// The client that an address belongs to: the address as far as it names one.
+    #[must_use]
+    pub fn client(&self, address: Ipv6Addr) -> Ipv6Addr {
+        let mask = u128::MAX.checked_shl(128 - u32::from(self.client_prefix_length.min(128))).unwrap_or(0);
+        Ipv6Addr::from_bits(address.to_bits() & mask)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             prefixes: Vec::new(),
             pool: Vec::new(),
             share: Share::default(),
+            port_block_size: 0,
+            log_ports: false,
             statics: Vec::new(),
             filtering: Filtering::EndpointIndependent,
             inbound_icmp_echo: true,

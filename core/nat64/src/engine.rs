@@ -8,6 +8,7 @@ mod fragment;
 mod inbound;
 mod outbound;
 pub(crate) mod own;
+mod ports;
 mod resolve;
 mod views;
 
@@ -91,7 +92,7 @@ impl Nat64 {
             sessions: Sessions::new(most, Key::derive(&seed, 2)),
             clients: Clients::new(&config, Key::derive(&seed, 3)),
             complaints: Complaints::new(Key::derive(&seed, 13)),
-            pool: Pool::new(&config.pool, config.share, &seed),
+            pool: Pool::new(&config, &seed),
             fragments6: Fragments::new(Key::derive(&seed, 4)),
             fragments4: Fragments::new(Key::derive(&seed, 5)),
             held: HeldSyns::new(Key::derive(&seed, 6)),
@@ -114,7 +115,8 @@ impl Nat64 {
     /// Takes over other settings. Sessions stay, except those whose outside transport address is no longer ours;
     /// the size of the tables grows when it must.
     pub fn reconfigure(&mut self, config: Config) {
-        self.pool.replace(&config.pool, config.share, &self.seed);
+        let records = self.port_records();
+        self.pool.replace(&config, &self.seed, |client| config.client(client));
         if config.errors_per_second != self.config.errors_per_second {
             self.errors6 = TokenBucket::new(config.errors_per_second, config.errors_per_second);
             self.errors4 = TokenBucket::new(config.errors_per_second, config.errors_per_second);
@@ -124,29 +126,33 @@ impl Nat64 {
         if old.timeouts != self.config.timeouts {
             self.sessions.reschedule(&self.config.timeouts);
         }
+        self.clients.reset(&self.config, Key::derive(&self.seed, 3));
         let mut gone = Vec::new();
         let bindings: Vec<(u32, Binding)> = self.bib.iter().map(|(id, b)| (id, *b)).collect();
         for (id, binding) in bindings {
             let wanted = self.config.statics.iter().any(|s| {
                 s.protocol == binding.proto && s.outside == binding.outside && s.inside == binding.inside
             });
-            let shared = self.config.share.has(binding.outside.port);
-            let ours = shared && self.pool.take(binding.proto, binding.outside);
+            let ours = self.take_port(&Binding { fixed: wanted, ..binding });
             // What a prefix's number meant is gone with the old list.
             let prefix = old.prefixes.get(usize::from(binding.prefix));
             let prefix = self.config.prefixes.iter().position(|p| Some(p) == prefix);
-            if !wanted && (!ours || binding.sessions == 0) {
-                gone.push(id);
-            } else if let Some(binding) = self.bib.get_mut(id) {
+            if let Some(binding) = self.bib.get_mut(id) {
+                // Also of one that goes: it gives its port back as what it was taken for.
                 binding.fixed = wanted;
                 // At most 255 prefixes.
                 binding.prefix = prefix.unwrap_or(0) as u8;
+            }
+            if !wanted && (!ours || binding.sessions == 0) {
+                gone.push(id);
             }
         }
         self.unbind(&gone);
         self.renumber_prefixes(&old.prefixes);
         self.bind_statics();
+        self.pool.settle();
         self.count_clients();
+        self.pool.log_change(&records, &self.port_records());
     }
 
     /// Translates a packet from the IPv6 side. `ways` says how large it may be.
@@ -253,8 +259,11 @@ impl Nat64 {
                 links: [0; 2],
             };
             // What is in another's share is counted there.
-            if self.bib.insert(binding).is_some() && self.config.share.has(wanted.outside.port) {
-                self.pool.take(wanted.protocol, wanted.outside);
+            if self.bib.insert(binding).is_some()
+                && self.config.share.has(wanted.outside.port)
+                && !self.take_port(&binding)
+            {
+                self.pool.log_static(wanted.protocol, wanted.inside, wanted.outside);
             }
         }
     }

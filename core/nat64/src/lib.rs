@@ -33,7 +33,7 @@
 //! | [`translate`] | RFC 7915: headers, checksums, ICMP tables, quoted packets; no state |
 //! | [`tcp`] | the TCP state machine of RFC 6146 |
 //! | `bib`, `session` | bindings and sessions with their timers |
-//! | `pool` | outside transport addresses |
+//! | `pool` | outside transport addresses, blocks of them, and who got which |
 //! | [`Share`] | which of them are whose, where several translators have one pool |
 //! | [`Shard`], [`ShardMap`] | which of several translators a packet belongs to |
 //! | `clients`, `held`, `fragments` | limits; SYNs and fragments that wait |
@@ -73,7 +73,7 @@ mod wheel;
 pub use config::{Config, Filtering, PoolEntry, StaticBinding, Timeouts, ZeroChecksum};
 pub use endpoint::{Inside, Outside, Peer, Proto};
 pub use engine::{BibView, Explanation, Nat64, SessionView, Use, Verdict};
-pub use pool::PoolView;
+pub use pool::{Level, PoolAlarm, PoolView, PortEvent};
 pub use shard::{Owner, Shard, ShardMap, Step};
 pub use share::Share;
 pub use siit::{Addresses, By, Eam, EamTable, Hairpinning, Siit, SiitConfig};

@@ -75,6 +75,11 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    /// Values in order of their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.slots.iter().enumerate().filter_map(|(id, slot)| Some((id as u32, slot.value.as_ref()?)))
+    }
+
     /// The number behind this one on its queue.
     pub(crate) fn after(&self, id: u32) -> Option<u32> {
         self.slots.get(id as usize).map(|slot| slot.after).filter(|after| *after != NONE)
@@ -89,6 +94,18 @@ impl<T> Slab<T> {
         match self.slots.get_mut(last as usize) {
             Some(before) => before.after = id,
             None => queue.head = id,
+        }
+    }
+
+    pub(crate) fn push_front(&mut self, queue: &mut Queue, id: u32) {
+        let first = queue.head;
+        let Some(slot) = self.slots.get_mut(id as usize) else { return };
+        slot.before = NONE;
+        slot.after = first;
+        queue.head = id;
+        match self.slots.get_mut(first as usize) {
+            Some(after) => after.before = id,
+            None => queue.tail = id,
         }
     }
 
@@ -140,6 +157,11 @@ mod tests {
                 }
                 prop_assert_eq!(queue.first(), model.first().copied());
                 prop_assert_eq!(slab.len(), model.len());
+            }
+            if let Some(id) = model.pop() {
+                slab.unlink(&mut queue, id);
+                slab.push_front(&mut queue, id);
+                model.insert(0, id);
             }
             let mut left = Vec::new();
             while let Some(id) = queue.first() {

@@ -244,18 +244,18 @@ impl Nat64 {
     /// Gives `binding`'s inside an outside transport address. One that `peer` has sent a SYN to goes first.
     fn bind(&mut self, mut binding: Binding, peer: Peer) -> Option<u32> {
         let proto = binding.proto;
+        let client = self.clients.of(binding.inside.address);
         let wanted = if proto == Proto::Tcp { self.held.wanted_by(peer) } else { None };
-        let wanted = wanted.filter(|w| self.bib.by_outside(proto, *w).is_none() && self.pool.take(proto, *w));
+        let wanted = wanted.filter(|wanted| {
+            self.bib.by_outside(proto, *wanted).is_none()
+                && self.pool.take(proto, Some(client), binding.inside, *wanted)
+        });
         binding.outside = match wanted {
             Some(outside) => outside,
-            None => {
-                let bib = &self.bib;
-                self.pool
-                    .allocate(proto, binding.inside, |outside| bib.by_outside(proto, outside).is_some())?
-            }
+            None => self.pool.allocate(proto, client, binding.inside)?,
         };
         let id = self.bib.insert(binding)?;
-        self.clients.bound(self.clients.of(binding.inside.address));
+        self.clients.bound(client);
         Some(id)
     }
 
@@ -282,7 +282,7 @@ impl Nat64 {
             && !binding.fixed
             && let Some(binding) = self.bib.remove(session.binding)
         {
-            self.pool.release(binding.proto, binding.outside);
+            self.release_port(&binding);
             self.clients.unbound(client);
         }
     }
@@ -298,7 +298,7 @@ impl Nat64 {
         for id in bindings {
             // A static one, or one without sessions, is still there.
             if let Some(binding) = self.bib.remove(*id) {
-                self.pool.release(binding.proto, binding.outside);
+                self.release_port(&binding);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use sixgate_nat64::Verdict;
+use sixgate_nat64::{Config, Verdict};
 use sixgate_wire::Packet;
 
 use crate::support::*;
@@ -94,6 +94,37 @@ fn sessions_come_and_go_without_allocation() {
         lab.wait_secs(301);
         lab.nat.handle_timeout(lab.now);
         assert_eq!(lab.nat.session_count(), 0);
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn blocks_limits_and_their_events_use_memory_again() {
+    let mut lab = Lab::new(Config {
+        port_block_size: 64,
+        log_ports: true,
+        max_sessions_per_client: 600,
+        max_ports_per_client: 400,
+        new_sessions_per_second_per_client: 1000,
+        ..config()
+    });
+    let packets: Vec<Packet> =
+        (0..500).map(|port| udp6(client(), port, embed(SERVER), 53, b"question")).collect();
+    let (mut packet, mut out) = (Packet::new(), Packet::new());
+    let count = when_warm(|| {
+        let mut told = 0;
+        for (n, each) in packets.iter().enumerate() {
+            copy(each, &mut packet);
+            let verdict = lab.nat.outbound(lab.now, &mut packet, 1500);
+            assert_eq!(verdict == Verdict::Translated, n < 400, "{n} {verdict:?}");
+        }
+        lab.wait_secs(301);
+        lab.nat.handle_timeout(lab.now);
+        while lab.nat.poll_port_event().is_some() {
+            told += 1;
+        }
+        while lab.nat.poll_output(&mut out) || lab.nat.poll_pool_alarm().is_some() {}
+        assert_eq!((lab.nat.session_count(), told), (0, 14));
     });
     assert_eq!(count, 0);
 }

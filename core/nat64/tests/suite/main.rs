@@ -11,6 +11,7 @@ mod hairpin;
 mod limits;
 mod offload;
 mod own_errors;
+mod port_log;
 mod properties;
 mod reconfigure;
 mod rfc4884_quotes;

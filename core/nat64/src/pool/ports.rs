@@ -9,13 +9,13 @@ use crate::keyed::Numbers;
 use crate::share::{self, Share};
 
 /// Ports below this are "well-known" (RFC 4787, section 4.2.2).
-const REGISTERED: u32 = 1024;
+pub(super) const REGISTERED: u32 = 1024;
 const WORD: u32 = share::WORD as u32;
 const ALL: u64 = u64::MAX;
 const EVEN: u64 = 0x5555_5555_5555_5555;
 
 #[derive(Clone)]
-pub(super) struct Block {
+pub(super) struct Ports {
     /// The ports, the end not included.
     ports: Range<u32>,
     /// Set bits are in use; bit 0 is the first port of the word that the range begins in.
@@ -25,7 +25,7 @@ pub(super) struct Block {
     free: u32,
 }
 
-impl Block {
+impl Ports {
     /// All ports free. The range is not empty.
     pub(super) fn new(ports: &RangeInclusive<u16>, share: Share) -> Self {
         let free = share.ports_of(ports);
@@ -34,17 +34,13 @@ impl Block {
         Self { ports, bits: vec![0; words as usize], share, free }
     }
 
-    /// Marks a port of the range; false when it was marked.
-    pub(super) fn set(&mut self, port: u16) -> bool {
-        self.change(port, true)
+    /// Ports of the share that are free.
+    pub(super) const fn free(&self) -> u32 {
+        self.free
     }
 
-    /// Frees a port of the range; false when it was free.
-    pub(super) fn clear(&mut self, port: u16) -> bool {
-        self.change(port, false)
-    }
-
-    fn change(&mut self, port: u16, mark: bool) -> bool {
+    /// Takes a port of the range or gives it back; false when there is nothing to change.
+    pub(super) fn mark(&mut self, port: u16, mark: bool) -> bool {
         let n = u32::from(port);
         let Some(word) =
             self.word(n).and_then(|at| self.bits.get_mut(at)).filter(|_| self.ports.contains(&n))
@@ -62,12 +58,23 @@ impl Block {
         true
     }
 
-    /// A free port of the share for an inside port, or `None` when all are in use.
-    pub(super) fn find(&self, proto: Proto, inside: u16, numbers: &mut Numbers) -> Option<u16> {
+    /// A free port of the share for an inside port, of all or of those `among`; `None` when they are all in use.
+    pub(super) fn find(
+        &self,
+        proto: Proto,
+        inside: u16,
+        among: Option<Range<u32>>,
+        numbers: &mut Numbers,
+    ) -> Option<u16> {
         if self.free == 0 {
             return None;
         }
-        let whole = self.ports.clone();
+        let whole = among.map_or(self.ports.clone(), |among| {
+            among.start.max(self.ports.start)..among.end.min(self.ports.end)
+        });
+        if whole.is_empty() {
+            return None;
+        }
         let edge = REGISTERED.clamp(whole.start, whole.end);
         let half = if u32::from(inside) < REGISTERED { whole.start..edge } else { edge..whole.end };
         let parity = if inside & 1 == 0 { EVEN } else { !EVEN };
@@ -94,11 +101,11 @@ impl Block {
             .map(|unit| self.share.unit_within(unit, among))
             .chain(core::iter::once(start.start..middle));
         // Ports have 16 bits.
-        upwards.chain(around).find_map(|ports| self.free(ports, mask)).map(|port| port as u16)
+        upwards.chain(around).find_map(|ports| self.first_free(ports, mask)).map(|port| port as u16)
     }
 
     /// The first free one of these that `mask` has.
-    fn free(&self, among: Range<u32>, mask: u64) -> Option<u32> {
+    fn first_free(&self, among: Range<u32>, mask: u64) -> Option<u32> {
         let mut at = among.start;
         while at < among.end {
             let word = self.bits.get(self.word(at)?)?;
