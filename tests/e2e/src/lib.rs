@@ -7,6 +7,7 @@
 //! [`packets`] what an attacker sends, [`noise`] by kinds, [`flood`] in numbers;
 //! [`raw`] sockets inside a machine, past its kernel; [`random`] bytes that can be had again;
 //! [`served`] an ISATAP host beside its router, [`directory`] real LDAP servers for it;
+//! [`nat64`] what a translator does on its two wires, octet by octet;
 //! [`plain`] three namespaces in a row, for functions that run alone; [`tls`] how an attacker speaks TLS; [`dump`] all that a daemon
 //! may have changed on its machine.
 
@@ -14,6 +15,7 @@ pub mod counters;
 pub mod directory;
 pub mod dump;
 pub mod flood;
+pub mod nat64;
 pub mod noise;
 pub mod packets;
 pub mod plain;

@@ -154,7 +154,7 @@ pub fn octets(bytes: &[u8]) -> Ipv6Addr {
 }
 
 /// RFC 8200, section 8.1.
-fn checksum(source: Ipv6Addr, destination: Ipv6Addr, next: u8, payload: &[u8]) -> u16 {
+pub(crate) fn checksum(source: Ipv6Addr, destination: Ipv6Addr, next: u8, payload: &[u8]) -> u16 {
     let mut bytes = Vec::new();
     bytes.extend_from_slice(&source.octets());
     bytes.extend_from_slice(&destination.octets());
@@ -165,7 +165,7 @@ fn checksum(source: Ipv6Addr, destination: Ipv6Addr, next: u8, payload: &[u8]) -
 }
 
 /// RFC 1071.
-fn sum(bytes: &[u8]) -> u16 {
+pub(crate) fn sum(bytes: &[u8]) -> u16 {
     let word = |pair: &[u8]| u32::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]));
     let mut sum: u32 = bytes.chunks(2).map(word).sum();
     while sum > 0xffff {
