@@ -15,7 +15,7 @@ mod views;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use sixgate_reason::{NAT64_FRAGMENT_UNKNOWN, Reason};
+use sixgate_reason::{NAT64_FRAGMENT_UNKNOWN, NAT64_SOURCE_MARTIAN, Reason};
 use sixgate_time::{Instant, TokenBucket};
 use sixgate_wire::Packet;
 use sixgate_wire::packet::Offload;
@@ -170,6 +170,9 @@ impl Nat64 {
     /// is of no more use.
     pub fn inbound(&mut self, now: Instant, packet: &mut Packet, ways: impl Ways) -> Verdict {
         self.expire(now, EXPIRIES_A_PACKET);
+        if self.shards.is_none() && self.is_forged(packet) {
+            return Verdict::Drop(NAT64_SOURCE_MARTIAN);
+        }
         self.take_v4(now, packet, &ways)
     }
 
@@ -179,7 +182,8 @@ impl Nat64 {
     }
 
     /// Tells this translator, which has a share of the pool, of the others. Packets between two insides then come out of
-    /// [`Nat64::poll_hairpin`] when their destination is another's.
+    /// [`Nat64::poll_hairpin`] when their destination is another's, and whoever reads from the network asks
+    /// [`Nat64::is_forged`].
     pub fn set_shards(&mut self, map: Arc<ShardMap>) {
         self.shards = Some(map);
     }

@@ -70,6 +70,25 @@ impl Nat64 {
         self.rewrite4(packet, &at, proto, &mapping, fit, message_len)
     }
 
+    /// True for a packet that says it comes from one of our own transport addresses: what two insides say to one another never
+    /// leaves this machine. An error has no such address, and the kernel's own come from where a pool may be as well.
+    ///
+    /// [`Nat64::inbound`] asks this itself, unless there are several translators: then it cannot tell a forgery from what
+    /// another of them has turned back, and whoever reads from the network asks.
+    #[must_use]
+    pub fn is_forged(&self, packet: &Packet) -> bool {
+        let Ok(ip) = Ipv4::parse(packet.bytes()) else { return false };
+        if !self.pool.contains_address(ip.src()) || ip.fragment_offset() != 0 {
+            return false;
+        }
+        let ends = Proto::from_v4(ip.protocol()).and_then(|proto| Some((proto, ends4(proto, ip.payload())?)));
+        ends.is_some_and(|(proto, ports)| {
+            let source = Outside { address: ip.src(), port: ports.src };
+            let is_static = || self.config.statics.iter().any(|s| s.protocol == proto && s.outside == source);
+            self.pool.contains(proto, source) || is_static()
+        })
+    }
+
     /// Whether the packet fits the link, and what must be done so that it does (RFC 7915, section 4).
     pub(super) fn fit6(&self, packet: &Packet, at: &Layout4, mtu6: u16) -> Result<Fit, Refused4> {
         Fit::of(packet, at, mtu6, self.config.lowest_ipv6_mtu)

@@ -191,8 +191,25 @@ impl Model {
 
     /// A packet from the IPv4 side.
     pub(crate) fn inbound(&mut self, bytes: &[u8]) -> (Fate, Vec<Sent>) {
-        let verdict = self.four_in_told(bytes, false);
+        let verdict = if self.is_forged(bytes) {
+            Err(reason::NAT64_SOURCE_MARTIAN)
+        } else {
+            self.four_in_told(bytes, false)
+        };
         self.settle(verdict)
+    }
+
+    /// It comes from outside and says that it comes from the pool.
+    fn is_forged(&self, bytes: &[u8]) -> bool {
+        let Ok(bytes) = trimmed4(bytes, false) else { return false };
+        if bytes[12..16] != self.set.pool || be16(bytes, 6) & 0x1fff != 0 {
+            return false;
+        }
+        let (number, body) = (bytes[9], &bytes[usize::from(bytes[0] & 15) * 4..]);
+        let Some((port, _)) = errors::ends(number == 1, body, number, [8, 0]) else { return false };
+        let (first, last) = self.set.ports;
+        let fixed = |(p, o, _): &(Protocol, Outside, Inside)| (*p, *o) == (number, (self.set.pool, port));
+        (first..=last).contains(&port) || self.set.statics.iter().any(fixed)
     }
 
     fn settle(&mut self, verdict: Result<Option<Sent>, Reason>) -> (Fate, Vec<Sent>) {

@@ -89,3 +89,13 @@ fn what_does_not_fit_the_way_to_the_neighbour_is_answered() {
     let back = lab.back(error);
     assert_eq!((icmp(&back), view6(&back).dst()), ((2, 0, 1400), neighbour()));
 }
+
+#[test]
+fn a_source_of_our_own_pool_does_not_come_in_from_outside() {
+    let mut lab = Lab::new(config());
+    let outside = lab.open_udp(5000, SERVER);
+    let forged = udp4(POOL, 6000, POOL, outside, b"hello");
+    assert_eq!(lab.back_dropped(forged), reason::NAT64_SOURCE_MARTIAN);
+    assert!(lab.drain().is_empty());
+    assert_eq!(lab.nat.session_count(), 1);
+}
