@@ -11,7 +11,7 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("a source inside the prefix goes nowhere", source_in_prefix)
         .cannot("sends it on from the embedded address"),
     Case::new("IPv6 sources that nobody has go nowhere", sources6),
-    Case::new("IPv4 sources that nobody has do not come in", sources4).cannot("lets some of them in"),
+    Case::new("IPv4 sources that nobody has do not come in", sources4),
     Case::new("embedded addresses that nobody may reach are refused", denied)
         .cannot("sends them to the kernel, which drops some"),
     Case::new("protocols that have no ports are refused with 1/4 and do not leave", protocols_out)
@@ -55,7 +55,8 @@ fn told4(t: &mut Talk<'_>, what: (u8, u8, u32), about: &Four) {
     let error = Upper::Icmp(what.0, what.1, what.2, quoted[..most].to_vec());
     let expected = Four::of(GATEWAY4, about.source, &error);
     let (ttl, identification, dont_fragment) = (heard.ttl, heard.identification, heard.dont_fragment);
-    assert_eq!(heard, Four { ttl, identification, dont_fragment, ..expected });
+    // RFC 1812, section 4.3.2.5: precedence 6.
+    assert_eq!(heard, Four { tos: 0xc0, ttl, identification, dont_fragment, ..expected });
 }
 
 fn source_in_prefix(t: &mut Talk<'_>) {
