@@ -12,7 +12,7 @@ RELEASE := $(TARGET)/release/sixgate
 DEBUG := $(TARGET)/debug/sixgate
 CORES := sixgate-time sixgate-reason sixgate-wire sixgate-nat64 sixgate-isatap sixgate-iphttps sixgate-dns64 sixgate-cache sixgate-fabric sixgate-roaming
 
-.PHONY: all lab up down test setup setup-tests setup-benches build release lint layers unit cores deny fuzz e2e bench
+.PHONY: all lab up down test setup setup-tests setup-benches build release lint layers unit cores deny fuzz e2e peers bench
 all: build
 
 setup:
@@ -70,6 +70,11 @@ fuzz: setup
 e2e: setup-tests
 	$(CARGO) build --locked -p sixgate
 	SIXGATE_BIN=$(abspath $(DEBUG)) $(CARGO) test --locked -p sixgate-e2e --no-fail-fast -- --test-threads=1
+
+# The packets of the translator's tests through somebody else's translator: a test that nobody can fail proves nothing.
+peers: setup-benches
+	$(CARGO) build --locked -p sixgate
+	NAT64_SUBJECT=tayga SIXGATE_BIN=$(abspath $(DEBUG)) $(CARGO) test --locked -p sixgate-e2e --test nat64 -- --test-threads=1
 
 # Also the peers that the benchmarks measure beside.
 setup-benches:

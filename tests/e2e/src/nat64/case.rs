@@ -9,6 +9,7 @@ use super::talk::Talk;
 use crate::watched::Watched;
 
 /// One thing that a translator must do.
+#[derive(Clone, Copy)]
 pub struct Case {
     name: &'static str,
     cannot: Option<&'static str>,
@@ -48,12 +49,12 @@ pub fn run(test: &str, setting: &Setting<'_>, cases: &[Case]) {
 
 /// What is wrong with a case.
 fn judge(site: &Site, number: usize, case: &Case) -> Option<String> {
-    let mut talk = Talk::begin(site, u16::try_from(number).expect("some cases"));
+    let cannot = case.cannot.filter(|_| site.subject != Subject::Sixgate);
+    let mut talk = Talk::begin(site, u16::try_from(number).expect("some cases"), cannot.is_some());
     let done = catch_unwind(AssertUnwindSafe(|| {
         (case.does)(&mut talk);
         talk.end();
     }));
-    let cannot = case.cannot.filter(|_| site.subject != Subject::Sixgate);
     let (said, wrong) = match (done, cannot) {
         (Ok(()), None) => ("passed".to_owned(), false),
         (Ok(()), Some(why)) => (format!("passed, although the table says: {why}"), true),

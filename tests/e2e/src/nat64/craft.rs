@@ -275,7 +275,7 @@ impl Four {
     pub fn octets(&self) -> Vec<u8> {
         let header = 20 + self.options.len();
         let total = u16::try_from(header + self.body.len()).expect("it fits a packet");
-        let flags = u16::from(self.dont_fragment) << 14 | u16::from(self.more) << 13 | self.offset / 8;
+        let flags = u16::from(self.dont_fragment) << 14 | u16::from(self.more) << 13 | (self.offset / 8);
         let mut octets = vec![0x40 | u8::try_from(header / 4).expect("a header"), self.tos];
         octets.extend_from_slice(&total.to_be_bytes());
         octets.extend_from_slice(&self.identification.to_be_bytes());

@@ -1,6 +1,5 @@
 //! What a case does: it speaks as the client and as the server and hears what arrives at them.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::thread::sleep;
@@ -14,6 +13,8 @@ use crate::watched::{Counts, Watched};
 
 /// How long a packet may take.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// The same where nothing is expected to come.
+const IMPATIENCE: Duration = Duration::from_millis(400);
 /// How long nothing more may come at the end of a case.
 const AFTERWARDS: Duration = Duration::from_millis(60);
 
@@ -34,13 +35,14 @@ pub struct Talk<'a> {
     pub client: Ipv6Addr,
     /// The server of this case.
     pub server: Ipv4Addr,
-    before: RefCell<Option<Counts>>,
+    patience: Duration,
+    before: Option<Counts>,
     at_client: VecDeque<Vec<u8>>,
     at_server: VecDeque<Vec<u8>>,
 }
 
 impl<'a> Talk<'a> {
-    pub(super) fn begin(site: &'a Site, number: u16) -> Self {
+    pub(super) fn begin(site: &'a Site, number: u16, fails: bool) -> Self {
         for wire in [&site.inside, &site.outside] {
             let _ = wire.seen();
         }
@@ -49,7 +51,8 @@ impl<'a> Talk<'a> {
             site,
             client: Ipv6Addr::new(0x2001, 0xdb8, 1, number + 1, 0, 0, 0, 8),
             server: Ipv4Addr::new(203, 0, 112 + high, low),
-            before: RefCell::new(site.daemon().map(Watched::counters)),
+            patience: if fails { IMPATIENCE } else { PATIENCE },
+            before: site.daemon().map(Watched::counters),
             at_client: VecDeque::new(),
             at_server: VecDeque::new(),
         }
@@ -89,7 +92,7 @@ impl<'a> Talk<'a> {
     /// None comes, or it is no IPv6 packet.
     #[track_caller]
     pub fn client_hears(&mut self) -> Six {
-        let heard = next(&self.site.inside, &mut self.at_client);
+        let heard = next(&self.site.inside, &mut self.at_client, self.patience);
         Six::read(&heard.expect("a packet should arrive at the client; nothing did"))
     }
 
@@ -107,8 +110,16 @@ impl<'a> Talk<'a> {
     /// None comes, or it is no IPv4 packet.
     #[track_caller]
     pub fn server_hears(&mut self) -> Four {
-        let heard = next(&self.site.outside, &mut self.at_server);
+        let heard = next(&self.site.outside, &mut self.at_server, self.patience);
         Four::read(&heard.expect("a packet should arrive at the server; nothing did"))
+    }
+
+    /// A packet on the IPv4 side, if one has come within a moment.
+    #[track_caller]
+    pub fn server_hears_perhaps(&mut self) -> Option<Four> {
+        sleep(AFTERWARDS);
+        self.at_server.extend(self.site.outside.seen());
+        self.at_server.pop_front().map(|packet| Four::read(&packet))
     }
 
     /// Nothing more has come to the client, and nothing comes within a moment.
@@ -190,12 +201,12 @@ impl<'a> Talk<'a> {
     /// The gateway, ours, has counted `reason` so often since the case began.
     #[track_caller]
     pub fn counted(&self, reason: &str, times: u64) {
-        let (Some(daemon), Some(before)) = (self.site.daemon(), self.before.borrow().clone()) else { return };
+        let (Some(daemon), Some(before)) = (self.site.daemon(), &self.before) else { return };
         let end = Instant::now() + PATIENCE;
         loop {
             let all = daemon.counters();
             let value = |counts: &Counts| counts.get(reason).copied().unwrap_or(0);
-            let rise = value(&all) - value(&before);
+            let rise = value(&all) - value(before);
             if rise == times {
                 return;
             }
@@ -220,8 +231,8 @@ impl<'a> Talk<'a> {
     }
 }
 
-fn next(wire: &Wire, waiting: &mut VecDeque<Vec<u8>>) -> Option<Vec<u8>> {
-    let end = Instant::now() + PATIENCE;
+fn next(wire: &Wire, waiting: &mut VecDeque<Vec<u8>>, patience: Duration) -> Option<Vec<u8>> {
+    let end = Instant::now() + patience;
     loop {
         waiting.extend(wire.seen());
         if let Some(packet) = waiting.pop_front() {

@@ -38,6 +38,9 @@ pub(crate) const CASES: &[Case] = &[
 /// A router in the IPv4 network.
 const ROUTER: Ipv4Addr = Ipv4Addr::new(198, 18, 7, 9);
 
+/// Type, code, and the four octets behind the checksum.
+type What = (u8, u8, u32);
+
 /// What the server got from the client, as a router saw it when it refused it.
 fn refused(t: &Talk<'_>, at: Outside, upper: &Upper) -> Four {
     Four { ttl: 55, ..Four::of(at.address, t.server, &upper.from(at.port)) }
@@ -50,21 +53,14 @@ fn refused6(t: &Talk<'_>, upper: &Upper) -> Six {
 
 /// The router says `what` about `quoted`, and the client hears `becomes`, quoting `known`.
 #[track_caller]
-fn arrives(
-    t: &mut Talk<'_>,
-    at: Outside,
-    what: (u8, u8, u32),
-    quoted: &[u8],
-    becomes: (u8, u8, u32),
-    known: &[u8],
-) {
+fn arrives(t: &mut Talk<'_>, at: Outside, what: What, quoted: &[u8], becomes: What, known: &[u8]) {
     let error = Upper::Icmp(what.0, what.1, what.2, quoted.to_vec());
     let four = Four { ttl: 60, ..Four::of(ROUTER, at.address, &error) };
     t.passes_in(&four, &Upper::Icmp(becomes.0, becomes.1, becomes.2, known.to_vec()));
 }
 
 /// RFC 7915, section 4.2.
-const IN: [((u8, u8, u32), (u8, u8, u32)); 28] = [
+const IN: [(What, What); 28] = [
     ((3, 0, 0), (1, 0, 0)),
     ((3, 1, 0), (1, 0, 0)),
     ((3, 2, 0), (4, 1, 6)),
@@ -122,7 +118,7 @@ fn none_in(t: &mut Talk<'_>) {
 }
 
 /// RFC 7915, section 5.2.
-const OUT: [((u8, u8, u32), (u8, u8, u32)); 18] = [
+const OUT: [(What, What); 18] = [
     ((1, 0, 0), (3, 1, 0)),
     ((1, 1, 0), (3, 10, 0)),
     ((1, 2, 0), (3, 1, 0)),
@@ -163,8 +159,8 @@ fn answered_with(t: &mut Talk<'_>, length: usize) -> (Outside, Four, Six) {
 fn leaves(
     t: &mut Talk<'_>,
     (from, seen): (Ipv6Addr, Ipv4Addr),
-    (what, quoted): ((u8, u8, u32), &[u8]),
-    (becomes, known): ((u8, u8, u32), &[u8]),
+    (what, quoted): (What, &[u8]),
+    (becomes, known): (What, &[u8]),
 ) {
     let error = Upper::Icmp(what.0, what.1, what.2, quoted.to_vec());
     t.client_says(&Six::of(from, t.server6(), &error));
