@@ -45,7 +45,8 @@ pub fn cut(packet: &mut Packet, limit: usize, mut emit: impl FnMut(Piece<'_>)) {
 }
 
 /// Cuts a UDP super-packet, translated with a fragment header, into datagrams of `size` octets of data, and each of them
-/// into fragments of at most `limit` octets. Checksums are computed, because no device could do it behind us.
+/// into fragments of at most `limit` octets where it does not fit. Checksums are computed, because no device could do it
+/// behind us.
 ///
 /// False when the packet holds no UDP header.
 pub fn cut_datagrams(packet: &Packet, size: u16, limit: usize, mut emit: impl FnMut(Piece<'_>)) -> bool {
@@ -71,6 +72,15 @@ pub fn cut_datagrams(packet: &Packet, size: u16, limit: usize, mut emit: impl Fn
         // RFC 7915, section 4.1: the identification of the n-th datagram would have been the n-th after the first.
         let id = u32::from((identification as u16).wrapping_add(n as u16));
         headers[44..48].copy_from_slice(&id.to_be_bytes());
+        // RFC 7915, section 4: no fragment header where nothing is cut, as for the last one, which may be short.
+        if ipv6::HEADER + usize::from(length) <= limit.max(1280) {
+            let mut plain = [0; ipv6::HEADER];
+            plain.copy_from_slice(&headers[..ipv6::HEADER]);
+            plain[4..6].copy_from_slice(&length.to_be_bytes());
+            plain[6] = protocol::UDP;
+            emit([&plain, &head, datagram]);
+            continue;
+        }
         let step = step(limit);
         let (first, rest) = datagram.split_at(datagram.len().min(step - udp::HEADER));
         set(&mut headers, udp::HEADER + first.len(), 0, !rest.is_empty());
@@ -159,11 +169,19 @@ mod tests {
             let mut from = 0;
             for end in 1..=fragments.len() {
                 let ip = ipv6::Ipv6::parse(&fragments[end - 1]).unwrap();
-                if ip.upper().unwrap().fragment.unwrap().more {
+                let fragment = ip.upper().unwrap().fragment;
+                if fragment.is_some_and(|f| f.more) {
                     continue;
                 }
-                let (offset, open, datagram) = joined(&fragments[from..end], 1280);
-                prop_assert!(offset == 0 && !open);
+                let datagram = if fragment.is_some() {
+                    prop_assert!(end - from > 1, "a fragment header where nothing was cut");
+                    let (offset, open, datagram) = joined(&fragments[from..end], 1280);
+                    prop_assert!(offset == 0 && !open);
+                    datagram
+                } else {
+                    prop_assert!(ip.bytes().len() == fragments[end - 1].len() && ip.bytes().len() <= 1280);
+                    ip.payload().to_vec()
+                };
                 let sum = checksum::pseudo_v6(ip.src(), ip.dst(), 17, datagram.len() as u32).with(&datagram);
                 prop_assert_eq!(sum.fold(), 0xffff);
                 prop_assert!(datagram.len() <= 8 + usize::from(size));

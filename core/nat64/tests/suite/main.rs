@@ -10,6 +10,7 @@ mod fragments;
 mod hairpin;
 mod limits;
 mod offload;
+mod offload_commutes;
 mod own_errors;
 mod port_log;
 mod properties;
