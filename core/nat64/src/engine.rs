@@ -188,6 +188,12 @@ impl Nat64 {
         self.shards = Some(map);
     }
 
+    /// True when [`Nat64::poll_hairpin`] has something.
+    #[must_use]
+    pub fn has_hairpin(&self) -> bool {
+        !self.hairpin.is_empty()
+    }
+
     /// Moves the next IPv4 packet that comes back to the pool, but not to this translator's share, into `out`; false when
     /// there is none. It goes to [`crate::Shard::arrived`].
     pub fn poll_hairpin(&mut self, out: &mut Packet) -> bool {

@@ -56,6 +56,11 @@ impl Output {
         false
     }
 
+    /// True when nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// Packets that did not fit, here or in the buffer that was to take them.
     pub(crate) const fn lost(&self) -> u64 {
         self.lost

@@ -41,6 +41,7 @@
 //! | [`ear`] | protocol 41 that goes by, heard without taking part |
 //! | [`poll`] | [`Poller`] (epoll) and [`Waker`] (eventfd) |
 //! | [`pool`] | buffers that are used again |
+//! | [`ring`] | packets from one worker to another |
 //! | [`clock`] | the monotonic clock that the cores are given |
 //! | [`sleep`] | that the machine slept, which that clock does not count |
 //! | [`error`] | what a person is told when a link cannot be opened |
@@ -53,6 +54,7 @@ pub mod path_errors;
 pub mod poll;
 pub mod pool;
 pub mod proto41;
+pub mod ring;
 pub mod segment;
 pub mod sleep;
 mod sockopt;
@@ -64,6 +66,7 @@ pub use path_errors::{PathErrors, Reported};
 pub use poll::{Event, Interest, Poller, Waker};
 pub use pool::BufferPool;
 pub use proto41::{Outer, Proto41};
+pub use ring::{Incoming, Outgoing, ring};
 pub use segment::Segment;
 pub use sleep::SleepWatch;
 pub use tun::{Tun, TunOptions};

@@ -13,6 +13,7 @@ mod hosts;
 mod ledger;
 mod limits;
 mod listen;
+mod merge;
 mod metrics;
 pub(crate) mod nat64;
 mod native;

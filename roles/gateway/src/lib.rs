@@ -12,6 +12,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `crew` | the workers of `net`: how many, and their end |
 //! | `parent` | devices, addresses, routes, netfilter |
 //! | `net` | the packet plane |
 //! | `control` | the control plane |
@@ -25,6 +26,7 @@ use std::path::Path;
 use sixgate_config::Gateway;
 
 mod control;
+mod crew;
 mod lease;
 pub mod names;
 mod native;

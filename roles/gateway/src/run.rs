@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread;
 
 use sixgate_config::Gateway;
 use sixgate_fabric::{Fabric, Limits};
@@ -13,10 +12,11 @@ use sixgate_nat64::Nat64;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::control::{self, Net, Site, Standing};
+use crate::crew::{Crew, Deal};
 use crate::native::Native;
-use crate::net::{IsatapLink, KernelWays, Parts, Translator, Worker};
+use crate::net::{IsatapLink, KernelWays, Parts, Translator, part};
 use crate::parent::{self, Devices, Machine};
-use crate::seam::{ToControl, ToNet};
+use crate::seam::ToNet;
 use crate::{Failure, control::nat64 as settings};
 
 /// Name of the journal in the state directory.
@@ -56,45 +56,50 @@ fn with_journal(path: &Path, config: Gateway, journal: &Arc<Mutex<Journal>>) -> 
             "[[policy]] names more than 61 groups, clients and hosts: use prefixes for some",
         ));
     }
+    let deal = Deal::new(&site.config, &machine, seed()?);
     let mut devices = {
         let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-        parent::prepare(&site.config, &machine, &mut netlink, &mut journal)?
+        parent::prepare(&site.config, &machine, deal.of(), &mut netlink, &mut journal)?
     };
-    let standing = devices.nat64.as_ref().map(|(_, leads)| Standing::new(leads.clone(), Arc::clone(journal)));
-    let (to_net, inbox) = mpsc::channel();
-    let waker = Waker::new()?;
+    let standing = devices
+        .nat64
+        .as_ref()
+        .map(|(_, leads)| Standing::new(leads.clone(), Arc::clone(journal), deal.clone()));
+    let wakers = (0..deal.of()).map(|_| Waker::new()).collect::<Result<Vec<_>, _>>()?;
     let (outbox, from_net) = unbounded_channel();
-    let parts = Parts {
-        fabric: fabric(&site)?,
-        nat64: translator(&site, &machine, &mut netlink, &mut devices)?,
-        isatap: isatap(&site, &machine, &mut devices)?,
-        kernel: devices.kernel,
-        client_port: site.client_port(),
-        inbox,
-        waker: waker.clone(),
-        outbox,
+    let translators = translators(&site, &machine, &mut netlink, &mut devices, &deal)?;
+    let crossings = match translators.first() {
+        Some(first) => deal.crossings(first.engine.config(), &wakers),
+        None => Vec::new(),
     };
-    let failed = parts.outbox.clone();
-    let net = Net::new(to_net, waker);
+    let (mut translators, mut crossings) = (translators.into_iter(), crossings.into_iter());
+    let (mut ways, mut crew) = (Vec::new(), Vec::new());
+    for waker in wakers {
+        let (to_net, inbox) = mpsc::channel();
+        ways.push((to_net, waker.clone()));
+        let (nat64, crossing) = (translators.next(), crossings.next());
+        crew.push(Parts::of_translator(nat64, crossing, inbox, waker, outbox.clone()));
+    }
+    // Control must notice when no worker is left.
+    drop(outbox);
+    if let Some(first) = crew.first_mut() {
+        first.fabric = fabric(&site)?;
+        first.isatap = isatap(&site, &machine, &mut devices)?;
+        first.kernel = devices.kernel;
+        first.client_port = site.client_port();
+    }
+    let net = Net::new(ways);
     let native = {
         let seed = u64::from_le_bytes(*seed()?.first_chunk().expect("a seed has 32 octets"));
         Native::start(&site.config, devices.native, net.clone(), seed)?
     };
-    let seed = seed()?;
-    // The poller belongs to the thread that waits in it.
-    let worker = move || match privilege::give_up_all().and_then(|()| Worker::new(parts, seed)) {
-        Ok(worker) => worker.run(),
-        Err(e) => drop(failed.send(ToControl::Failed(e.to_string()))),
-    };
-    let packets = thread::Builder::new().name("worker-0".to_owned()).spawn(worker)?;
+    let crew = Crew::start(crew, seed()?)?;
     let outcome = control::run(path, site, standing, store, net.clone(), from_net);
     net.tell(ToNet::Stop);
     if let Some(native) = native {
         native.stop();
     }
-    if packets.join().is_err() {
-        return Err(Failure::new("the packet plane panicked; please report this as a bug"));
-    }
+    crew.join()?;
     outcome
 }
 
@@ -105,20 +110,31 @@ fn fabric(site: &Site) -> Result<Option<Fabric>, Failure> {
     Ok(Some(fabric))
 }
 
-fn translator(
+/// One for each worker, each with its queue of the device and its share of the pool.
+fn translators(
     site: &Site,
     machine: &Machine,
     netlink: &mut Netlink,
     devices: &mut Devices,
-) -> Result<Option<Translator>, Failure> {
+    deal: &Deal,
+) -> Result<Vec<Translator>, Failure> {
     let (Some(file), Some((tun, leads))) = (&site.config.nat64, devices.nat64.take()) else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let (gateway4, gateway6) = parent::error_sources(machine, netlink, site.own_address())?;
     let config = settings::settings(file, machine.inside, gateway4, gateway6);
     let ways = Arc::new(KernelWays::look(netlink, site.fabric_mtu())?);
-    let aliases = leads.aliases().clone();
-    Ok(Some(Translator { tun, engine: Nat64::new(config, seed()?), aliases, ways }))
+    let map = deal.map(&config);
+    let further = (1..deal.of()).map(|_| tun.open_queue()).collect::<Result<Vec<_>, _>>()?;
+    let mut made = Vec::new();
+    for (tun, share) in std::iter::once(tun).chain(further).zip(deal.shares(&config)) {
+        let mut engine = Nat64::new(part(&config, share), seed()?);
+        if let Some(map) = &map {
+            engine.set_shards(Arc::clone(map));
+        }
+        made.push(Translator { tun, engine, aliases: leads.aliases().clone(), ways: Arc::clone(&ways) });
+    }
+    Ok(made)
 }
 
 fn isatap(site: &Site, machine: &Machine, devices: &mut Devices) -> Result<Option<IsatapLink>, Failure> {

@@ -18,7 +18,7 @@ use sixgate_wire::lease::Lease;
 use tokio::sync::oneshot;
 
 use crate::control::Renewed;
-use crate::net::{Heard, KernelWays, Tap, Way};
+use crate::net::{Heard, KernelWays, Tap, Traffic, Way};
 
 /// What control tells the packet plane.
 pub(crate) enum ToNet {
@@ -48,6 +48,27 @@ pub(crate) enum ToNet {
     Ask(Question),
     /// End in order.
     Stop,
+}
+
+impl ToNet {
+    /// A copy for another worker, of what concerns every worker: there the translator is all that there is.
+    pub(crate) fn for_another(&self) -> Option<Self> {
+        match self {
+            Self::Ways(ways) => Some(Self::Ways(Arc::clone(ways))),
+            Self::Nat64(renewed) => Some(Self::Nat64(Arc::clone(renewed))),
+            Self::Capture(tap) => Some(Self::Capture(tap.clone())),
+            Self::Stop => Some(Self::Stop),
+            Self::Admit(_)
+            | Self::Expel { .. }
+            | Self::Lease(_)
+            | Self::Snapshot(_)
+            | Self::Isatap(_)
+            | Self::Machine(_)
+            | Self::Remember(_)
+            | Self::Refused { .. }
+            | Self::Ask(_) => None,
+        }
+    }
 }
 
 /// What the ISATAP router knows of the machine that it is on.
@@ -93,6 +114,8 @@ pub(crate) enum Question {
     /// What the translator would do with a packet; `None` where there is no translator.
     Nat64Explain(Vec<u8>, oneshot::Sender<Option<Box<Explained>>>),
     Counts(oneshot::Sender<Counts>),
+    /// What came to each worker, and what changed workers; nothing where there is one.
+    Traffic(oneshot::Sender<Vec<Traffic>>),
     /// Where a connection would go.
     Trace(TraceQuestion, oneshot::Sender<Traced>),
     /// What is to be kept of the ISATAP hosts, at this moment.

@@ -50,6 +50,8 @@ pub struct Nat64 {
     pub limits: Limits,
     /// Lifetimes of idle sessions.
     pub timeouts: Timeouts,
+    /// Threads that translate; `None` = what the machine and the pool are good for.
+    pub workers: Option<u16>,
 }
 
 /// One element of the pool.
@@ -157,6 +159,7 @@ impl Nat64 {
             max_sessions: MAX_SESSIONS,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            workers: None,
         }
     }
 }
@@ -171,6 +174,8 @@ impl PoolEntry {
 /// Name of the device when the file does not say.
 pub(crate) const DEVICE: &str = "nat64";
 const MAX_SESSIONS: u32 = 262_144;
+/// More threads than any machine of today has use for.
+const MOST_WORKERS: u64 = 64;
 
 /// The section with the places that checks between sections need.
 pub(crate) struct Read {
@@ -253,6 +258,8 @@ fn options(table: &mut Table<'_>, value: &mut Nat64, report: &mut Report) {
         value.max_sessions = u32::try_from(n).unwrap_or(u32::MAX);
     }
     value.limits = limits::read(table, report);
+    let workers = table.take("workers").and_then(|n| n.number(1, MOST_WORKERS, report));
+    value.workers = workers.and_then(|n| u16::try_from(n).ok());
     value.source4 = table.take("source4").and_then(|n| n.parse(source4, report));
     value.source6 = table.take("source6").and_then(|n| n.parse(values::ipv6_address_or_prefix, report));
 }

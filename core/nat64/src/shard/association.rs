@@ -55,6 +55,22 @@ impl Shard {
         }
     }
 
+    /// True for exactly one of all shards: the owner, or the home of a part, or the first for what is nobody's.
+    #[must_use]
+    pub fn would_take(&self, packet: &[u8]) -> bool {
+        match self.map.owner(packet) {
+            Owner::One(owner) => owner == self.index,
+            Owner::Part { home } => home == self.index,
+            Owner::Anybody => self.index == 0,
+        }
+    }
+
+    /// True when [`Shard::poll_released`] is to be asked.
+    #[must_use]
+    pub const fn has_released(&self) -> bool {
+        self.releasing.is_some()
+    }
+
     /// Moves the next part that waits no longer into `out` and says what is to be done with it; `None` when there is none.
     pub fn poll_released(&mut self, out: &mut Packet) -> Option<Step> {
         let (id, owner) = self.releasing?;

@@ -1,6 +1,7 @@
 //! The pure function from a packet to the shard that it belongs to.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_wire::addr::Ipv4Prefix;
@@ -49,6 +50,13 @@ pub struct ShardMap {
     /// Static bindings by their outside, with the owner of their inside.
     statics: Vec<(Proto, Outside, u16)>,
     pool: Vec<Ipv4Prefix>,
+}
+
+impl fmt::Debug for ShardMap {
+    /// Without what makes it unpredictable.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShardMap").field("share", &self.share).finish_non_exhaustive()
+    }
 }
 
 impl ShardMap {

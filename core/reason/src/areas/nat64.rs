@@ -26,6 +26,7 @@ reasons! {
     322 NAT64_ECHO_UNSOLICITED "nat64-echo-unsolicited" "ICMPv6 echo reply that answers no session";
     330 NAT64_CLIENT_PORTS "nat64-client-ports" "the client has as many outside ports as it may have";
     331 NAT64_CLIENT_RATE "nat64-client-rate" "the client opens sessions faster than it may";
+    340 NAT64_WORKER_BUSY "nat64-worker-busy" "the worker that the packet belongs to has no room for it";
     370 SIIT_SOURCE_UNMAPPED "siit-source-unmapped" "source address that neither a mapping nor the prefix translates";
     371 SIIT_DESTINATION_UNMAPPED "siit-destination-unmapped" "destination address that neither a mapping nor the prefix translates";
     372 SIIT_ICMP_FRAGMENT "siit-icmp-fragment" "fragment of an ICMP message, which no stateless translator can carry";

@@ -11,6 +11,7 @@ use sixgate_nat64::PoolView;
 
 use super::Control;
 use super::ledger::{Entry, Ledger};
+use crate::net::Traffic;
 use crate::seam::{Counts, Question};
 
 /// Of the answer.
@@ -37,6 +38,7 @@ pub(crate) async fn render(control: Arc<Control>) -> String {
     text.line("sixgate_dns_names", &[("state", "registered")], registered.len() - failed);
     text.line("sixgate_dns_names", &[("state", "failed")], failed);
     pool(&mut text, &pools);
+    traffic(&mut text, &control.net.ask(Question::Traffic).await.unwrap_or_default());
     if let Ok(ledger) = control.ledger.lock() {
         isatap(&mut text, &counts, &ledger);
     }
@@ -71,6 +73,24 @@ fn pool(text: &mut Text, pools: &[PoolView]) {
     text.family("sixgate_nat64_ports", "gauge", "ports of the NAT64 pool");
     for (proto, (_, total)) in &sums {
         text.line("sixgate_nat64_ports", &[("proto", proto)], total);
+    }
+}
+
+/// Where several workers translate: how many packets came to each, and how many came to the wrong one.
+fn traffic(text: &mut Text, workers: &[Traffic]) {
+    if workers.is_empty() {
+        return;
+    }
+    type Value = fn(&Traffic) -> u64;
+    let families: [(&str, &str, Value); 2] = [
+        ("sixgate_nat64_worker_packets_total", "packets from the kernel, by worker", |t| t.read),
+        ("sixgate_nat64_worker_crossed_total", "packets handed to the worker they belong to", |t| t.crossed),
+    ];
+    for (name, help, value) in families {
+        text.family(name, "counter", help);
+        for of_one in workers {
+            text.line(name, &[("worker", &of_one.worker.to_string())], value(of_one));
+        }
     }
 }
 

@@ -32,7 +32,7 @@ fn apply(control: &Control, new: Gateway) {
     let Ok(mut site) = control.site.lock() else { return };
     if !same_beside(&site.config, &new) {
         tracing::warn!(
-            "reload: only [nat64] without `device`, and without its prefixes where [native] advertises them, [[policy]], \
+            "reload: only [nat64] without `device` and `workers`, and without its prefixes where [native] advertises them, [[policy]], \
              [ldap], what [isatap] offers, and to whom, and how [dns] and [dns64] answer change while running; the rest \
              waits for a restart"
         );
@@ -122,10 +122,10 @@ fn offered_by(old: &Isatap, new: &Isatap) -> Isatap {
     offered
 }
 
-/// The translator by the new file. Its device stays, and prefixes that hosts have been told of in advertisements.
+/// The translator by the new file. Its device stays, its workers, and prefixes that hosts have been told of in advertisements.
 fn translated_by(old: &Nat64, new: &Nat64, advertised: bool) -> Nat64 {
     let prefixes = if advertised { old.prefixes.clone() } else { new.prefixes.clone() };
-    Nat64 { device: old.device.clone(), prefixes, ..new.clone() }
+    Nat64 { device: old.device.clone(), workers: old.workers, prefixes, ..new.clone() }
 }
 
 /// How names are answered by the new file: who listens where, and who may ask, stays. `None` where that cannot change alone:

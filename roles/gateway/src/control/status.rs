@@ -38,7 +38,10 @@ impl Control {
             ),
             self.component(
                 "nat64",
-                config.nat64.as_ref().map(|_| format!("{} sessions", counts.nat64_sessions)),
+                config.nat64.as_ref().map(|_| match self.net.workers() {
+                    1 => format!("{} sessions", counts.nat64_sessions),
+                    workers => format!("{} sessions, {workers} workers", counts.nat64_sessions),
+                }),
             ),
             self.component(
                 "isatap",

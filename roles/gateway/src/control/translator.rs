@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use sixgate_config::Gateway;
 use sixgate_io_host::{Journal, Netlink};
-use sixgate_nat64::Config;
+use sixgate_nat64::{Config, ShardMap};
 
 use super::nat64::settings;
 use super::{Control, Site};
 use crate::Failure;
+use crate::crew::Deal;
 use crate::net::Aliases;
 use crate::parent::{self, Leads, Machine};
 use crate::seam::ToNet;
@@ -19,12 +20,15 @@ pub(crate) struct Renewed {
     /// For all workers: each keeps its own share.
     pub(crate) config: Config,
     pub(crate) aliases: Aliases,
+    /// Which worker has what, where there are several.
+    pub(crate) map: Option<Arc<ShardMap>>,
 }
 
 /// What stands on the machine for the translator.
 pub(crate) struct Standing {
     leads: Mutex<Leads>,
     journal: Arc<Mutex<Journal>>,
+    deal: Deal,
 }
 
 /// A change that is half made: what leads to the device is there, old and new.
@@ -37,8 +41,8 @@ pub(crate) struct Change<'a> {
 }
 
 impl Standing {
-    pub(crate) fn new(leads: Leads, journal: Arc<Mutex<Journal>>) -> Self {
-        Self { leads: Mutex::new(leads), journal }
+    pub(crate) fn new(leads: Leads, journal: Arc<Mutex<Journal>>, deal: Deal) -> Self {
+        Self { leads: Mutex::new(leads), journal, deal }
     }
 
     /// Makes what `new` wants beside what is there; `None` where nothing is to change.
@@ -53,7 +57,8 @@ impl Standing {
         }
         let (gateway4, gateway6) = parent::error_sources(&machine, &mut netlink, site.own_address())?;
         let config = settings(nat64, machine.inside, gateway4, gateway6);
-        let renewed = Renewed { config, aliases: after.aliases().clone() };
+        let map = self.deal.map(&config);
+        let renewed = Renewed { config, aliases: after.aliases().clone(), map };
         if let Ok(mut journal) = self.journal.lock() {
             after.add(Some(&before), &mut netlink, &mut journal)?;
         }

@@ -4,6 +4,7 @@ use sixgate_fabric::FlowView;
 
 use crate::seam::{Counts, Question};
 
+use super::crossing::Crossing;
 use super::worker::Worker;
 
 impl Worker {
@@ -41,6 +42,9 @@ impl Worker {
             }
             Question::Nat64Explain(packet, to) => {
                 let _ = to.send(self.explain(&packet).map(Box::new));
+            }
+            Question::Traffic(to) => {
+                let _ = to.send(self.crossing.iter().map(Crossing::traffic).collect());
             }
             Question::Counts(to) => {
                 let _ = to.send(self.counts());

@@ -68,7 +68,8 @@ pub(crate) struct Wanted {
     pub(crate) client: Option<Ipv6Addr>,
 }
 
-/// One who captures.
+/// One who captures. Copies of it count together.
+#[derive(Clone)]
 pub(crate) struct Tap {
     pub(crate) wanted: Wanted,
     pub(crate) to: Sender<Captured>,

@@ -8,8 +8,12 @@ use super::worker::Worker;
 use crate::seam::Explained;
 
 impl Worker {
-    /// Asks the translator, and the fabric about the IPv6 side of it; `None` where there is no translator.
+    /// Asks the translator, and the fabric about the IPv6 side of it; `None` where there is no translator, or where the
+    /// packet belongs to another worker's.
     pub(super) fn explain(&mut self, packet: &[u8]) -> Option<Explained> {
+        if self.crossing.as_ref().is_some_and(|crossing| !crossing.would_take(packet)) {
+            return None;
+        }
         let nat64 = self.nat64.as_ref()?;
         let explanation = nat64.engine.explain(self.now, packet, &*nat64.ways);
         let config = nat64.engine.config();

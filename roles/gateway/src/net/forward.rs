@@ -126,7 +126,7 @@ impl Worker {
 
     /// A packet from the kernel where the translator works alone: nothing is routed, everything is for it.
     pub(super) fn accept_alone(&mut self, packet: &mut Packet) {
-        if !Ipv6::parse(packet.bytes()).is_ok_and(|ip| is_chatter(&ip)) {
+        if !is_for_nobody(packet) {
             self.translate_out(packet);
         }
     }
@@ -185,6 +185,7 @@ impl Worker {
                 break;
             }
         }
+        self.drain_hairpin();
         while let Some(reason) = self.nat64.as_mut().and_then(|nat64| nat64.engine.poll_late_drop()) {
             self.tally.count(self.now, reason, "a fragment that waited in vain");
         }
@@ -229,6 +230,11 @@ impl Worker {
         }
         self.forward(Way::Kernel, packet);
     }
+}
+
+/// True for IPv6 that the kernel says to its neighbours on every device that it has.
+pub(super) fn is_for_nobody(packet: &Packet) -> bool {
+    Ipv6::parse(packet.bytes()).is_ok_and(|ip| is_chatter(&ip))
 }
 
 /// The kernel speaks multicast and neighbour discovery on every device that it has; none of it is for anybody.

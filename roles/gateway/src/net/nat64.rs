@@ -20,12 +20,23 @@ pub(crate) struct Translator {
     pub(crate) ways: Arc<KernelWays>,
 }
 
+/// A worker's part of the settings of all: its share of the pool, and as much of what all together may.
+pub(crate) fn part(of_all: &Config, share: Share) -> Config {
+    let of = u32::from(share.of.max(1));
+    Config {
+        share,
+        max_sessions: of_all.max_sessions.div_ceil(of as usize),
+        errors_per_second: of_all.errors_per_second.div_ceil(of),
+        ..of_all.clone()
+    }
+}
+
 impl Translator {
     /// Takes over other settings; sessions that still fit stay.
     pub(crate) fn renew(&mut self, renewed: &Renewed) {
         let of_all = &renewed.config;
         let share = Share { unit: of_all.share.unit, ..self.engine.config().share };
-        self.engine.reconfigure(Config { share, ..of_all.clone() });
+        self.engine.reconfigure(part(of_all, share));
         self.aliases.clone_from(&renewed.aliases);
     }
 

@@ -26,6 +26,9 @@ impl Worker {
         if let Some(nat64) = &self.nat64 {
             next = next.min(nat64.engine.next_timeout());
         }
+        if let Some(crossing) = &self.crossing {
+            next = next.min(crossing.next_timeout());
+        }
         if let Some(link) = &self.isatap {
             next = next.min(link.router.next_timeout()).min(self.hosts_due);
             if link.router.is_retiring() {
@@ -46,6 +49,7 @@ impl Worker {
             }
             self.drain_translator();
         }
+        self.give_up_parts();
         if self.review_due <= self.now && self.isatap.as_ref().is_some_and(|link| link.router.is_retiring()) {
             self.review();
         }
@@ -65,6 +69,9 @@ impl Worker {
     pub(super) fn flush(&mut self) {
         self.flush_isatap();
         self.flush_clients();
+        if let Some(crossing) = &mut self.crossing {
+            crossing.tell();
+        }
     }
 
     fn flush_isatap(&mut self) {

@@ -6,13 +6,14 @@ use std::sync::mpsc;
 use sixgate_fabric::{Fabric, Limits, Port};
 use sixgate_io_daemon::Tally;
 use sixgate_io_link::{BufferPool, Interest, Poller, Tun, Waker, clock};
-use sixgate_time::Instant;
+use sixgate_time::{Duration, Instant};
 use sixgate_wire::Packet;
 use sixgate_wire::offload::Coalescer;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::capture::Captures;
 use super::client::Clients;
+use super::crossing::Crossing;
 use super::isatap::{Arrivals, IsatapLink};
 use super::nat64::{Translator, is_v4};
 use crate::seam::{ToControl, ToNet};
@@ -41,12 +42,28 @@ pub(crate) struct Parts {
     pub(crate) fabric: Option<Fabric>,
     pub(crate) kernel: Vec<Tun>,
     pub(crate) nat64: Option<Translator>,
+    /// Where other workers translate as well.
+    pub(crate) crossing: Option<Crossing>,
     pub(crate) isatap: Option<IsatapLink>,
     /// MTU of clients' links, and the source of errors sent to them.
     pub(crate) client_port: Option<Port>,
     pub(crate) inbox: mpsc::Receiver<ToNet>,
     pub(crate) waker: Waker,
     pub(crate) outbox: UnboundedSender<ToControl>,
+}
+
+impl Parts {
+    /// Those of a worker that does nothing but translate, or of one that gets the rest later.
+    pub(crate) const fn of_translator(
+        nat64: Option<Translator>,
+        crossing: Option<Crossing>,
+        inbox: mpsc::Receiver<ToNet>,
+        waker: Waker,
+        outbox: UnboundedSender<ToControl>,
+    ) -> Self {
+        let kernel = Vec::new();
+        Self { fabric: None, kernel, nat64, crossing, isatap: None, client_port: None, inbox, waker, outbox }
+    }
 }
 
 /// One worker with everything that is its own.
@@ -57,6 +74,7 @@ pub(crate) struct Worker {
     pub(super) has_fabric: bool,
     pub(super) kernel: Vec<Tun>,
     pub(super) nat64: Option<Translator>,
+    pub(super) crossing: Option<Crossing>,
     pub(super) isatap: Option<IsatapLink>,
     pub(super) clients: Clients,
     pub(super) client_port: Option<Port>,
@@ -97,18 +115,20 @@ impl Worker {
             poller.add(&isatap.errors, token::PATH_ERRORS, Interest::READ)?;
         }
         let parts_isatap = parts.isatap.is_some();
+        let rings = parts.crossing.as_ref().map_or(0, Crossing::buffers);
         Ok(Self {
             now: clock::now(),
             has_fabric: parts.fabric.is_some(),
             fabric: parts.fabric.unwrap_or_else(|| Fabric::new(Limits::default(), seed)),
             kernel: parts.kernel,
             nat64: parts.nat64,
+            crossing: parts.crossing,
             isatap: parts.isatap,
             clients: Clients::default(),
             client_port: parts.client_port,
             tally: Tally::new(),
             captures: Captures::default(),
-            pool: BufferPool::new(BUFFERS, Packet::LARGEST),
+            pool: BufferPool::new(BUFFERS + rings, Packet::LARGEST),
             poller,
             deferred: Vec::with_capacity(BATCH),
             coalescer: Some(Coalescer::new(MERGED_FLOWS)),
@@ -132,7 +152,8 @@ impl Worker {
 
     fn turn_until_stopped(&mut self) -> io::Result<()> {
         loop {
-            let timeout = clock::until(self.next_timeout());
+            let more = self.crossing.as_ref().is_some_and(Crossing::has_more);
+            let timeout = if more { Some(Duration::ZERO) } else { clock::until(self.next_timeout()) };
             let mut ready = std::mem::take(&mut self.ready);
             ready.clear();
             ready.extend(self.poller.wait(timeout)?.map(|e| (e.token, e.readable, e.writable)));
@@ -149,6 +170,7 @@ impl Worker {
                 }
             }
             self.ready = ready;
+            self.read_rings();
             self.timers();
             self.flush();
         }
@@ -196,7 +218,9 @@ impl Worker {
             if !nat64.read(&mut packet)? {
                 break;
             }
-            if is_v4(&packet) {
+            if self.crossing.is_some() {
+                self.sort(&mut packet);
+            } else if is_v4(&packet) {
                 self.translate_in(&mut packet);
             } else if self.has_fabric {
                 self.accept_kernel(&mut packet);
@@ -229,6 +253,9 @@ impl Worker {
                 Ok(ToNet::Nat64(renewed)) => {
                     if let Some(nat64) = &mut self.nat64 {
                         nat64.renew(&renewed);
+                    }
+                    if let Some(map) = &renewed.map {
+                        self.renew_map(map);
                     }
                     self.drain_translator();
                 }

@@ -28,23 +28,24 @@ pub(crate) struct Devices {
     pub(crate) native: Vec<Advertised>,
 }
 
-/// Makes the devices and sets up what leads to them.
+/// Makes the devices and sets up what leads to them. The translator's has a queue for each of the `workers`.
 pub(crate) fn prepare(
     config: &Gateway,
     machine: &Machine,
+    workers: u16,
     netlink: &mut Netlink,
     journal: &mut Journal,
 ) -> Result<Devices, Failure> {
     let mut devices = Devices { kernel: Vec::new(), nat64: None, isatap: None, native: Vec::new() };
     if let Some(site) = &config.site {
-        let tun = open(&site.device, 1500)?;
+        let tun = open(&site.device, 1500, 1)?;
         let index = start(&tun, netlink)?;
         netlink.add_address(&Address::plain(index, site.dns64_address(), 128))?;
         netlink.add_route(&through(site.clients(), index))?;
         devices.kernel.push(tun);
     }
     if let (Some(isatap), Some(v4)) = (&config.isatap, machine.isatap) {
-        let tun = open(&isatap.device, isatap.mtu)?;
+        let tun = open(&isatap.device, isatap.mtu, 1)?;
         let index = start(&tun, netlink)?;
         let link_local = isatap::link_local(isatap::Form::of(v4), v4);
         netlink.add_address(&Address::plain(index, link_local, 64))?;
@@ -60,7 +61,7 @@ pub(crate) fn prepare(
         }
     }
     if let Some(nat64) = &config.nat64 {
-        devices.nat64 = Some(translator(config, nat64, machine, netlink, journal)?);
+        devices.nat64 = Some(translator(config, nat64, machine, workers, netlink, journal)?);
     }
     devices.native = native::prepare(config, netlink, journal)?;
     Ok(devices)
@@ -99,8 +100,8 @@ pub(super) fn through(prefix: Ipv6Prefix, link: u32) -> Route {
     Route { onlink: true, ..Route::dev(prefix, link).via(NOBODY) }
 }
 
-fn open(name: &str, mtu: u32) -> Result<Tun, Failure> {
-    Ok(Tun::open(name, &TunOptions { mtu, queues: 1, offload: true })?)
+fn open(name: &str, mtu: u32, queues: u16) -> Result<Tun, Failure> {
+    Ok(Tun::open(name, &TunOptions { mtu, queues: usize::from(queues), offload: true })?)
 }
 
 /// Sets a device up with IPv6 and no address of the kernel's own making. Settings of a device of ours go with it.
@@ -126,10 +127,11 @@ fn translator(
     config: &Gateway,
     nat64: &Nat64,
     machine: &Machine,
+    workers: u16,
     netlink: &mut Netlink,
     journal: &mut Journal,
 ) -> Result<(Tun, Leads), Failure> {
-    let tun = open(&nat64.device, LARGEST_MTU)?;
+    let tun = open(&nat64.device, LARGEST_MTU, workers)?;
     start(&tun, netlink)?;
     let leads = Leads::wanted(nat64, machine, None)?;
     leads.add(None, netlink, journal)?;

@@ -36,7 +36,7 @@ impl Control {
             return Response::failure(400, "request-invalid", line);
         };
         let bytes = packet.clone();
-        let Some(answer) = self.net.ask(|to| Question::Nat64Explain(bytes, to)).await else {
+        let Some(answer) = self.net.ask(|to| Question::Nat64Explain(bytes.clone(), to)).await else {
             return Response::failure(503, "ending", "the gateway is ending");
         };
         let Some(explained) = answer else {

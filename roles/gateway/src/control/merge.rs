@@ -1,0 +1,104 @@
+//! One answer out of those of several workers.
+
+use sixgate_nat64::PoolView;
+use sixgate_reason::Counters;
+
+use crate::seam::{Counts, Memory, RetirementView, Traced};
+
+/// An answer that grows by those of further workers.
+pub(crate) trait Merge {
+    /// Takes in what another worker has answered.
+    fn merge(&mut self, other: Self);
+}
+
+/// A list of things of which each worker has its own.
+impl<T: Listed> Merge for Vec<T> {
+    fn merge(&mut self, other: Self) {
+        self.extend(other);
+    }
+}
+
+/// Things that a worker has for itself.
+pub(crate) trait Listed {}
+
+impl Listed for sixgate_nat64::BibView {}
+impl Listed for sixgate_nat64::SessionView {}
+impl Listed for sixgate_isatap::HostView {}
+impl Listed for sixgate_fabric::FlowView {}
+impl Listed for crate::net::Heard {}
+impl Listed for crate::net::Traffic {}
+impl Listed for crate::seam::ClientView {}
+
+/// All workers know the whole pool, in the same order, and each counts what it took of its share.
+impl Merge for Vec<PoolView> {
+    fn merge(&mut self, other: Self) {
+        for (mine, theirs) in self.iter_mut().zip(other) {
+            mine.used += theirs.used;
+        }
+    }
+}
+
+impl Merge for Box<Counters> {
+    fn merge(&mut self, other: Self) {
+        Counters::merge(self, &other);
+    }
+}
+
+impl Merge for Counts {
+    fn merge(&mut self, other: Self) {
+        let Self { clients, with_bbr, hosts_served, hosts_refused, nat64_sessions, flows } = other;
+        self.clients += clients;
+        self.with_bbr += with_bbr;
+        self.hosts_served += hosts_served;
+        self.hosts_refused += hosts_refused;
+        self.nat64_sessions += nat64_sessions;
+        self.flows += flows;
+    }
+}
+
+impl<T> Merge for Option<T> {
+    fn merge(&mut self, other: Self) {
+        *self = self.take().or(other);
+    }
+}
+
+/// What only the first worker knows: the others have no fabric and no ISATAP link.
+macro_rules! of_the_first {
+    ($($answer:ty),*) => {
+        $(impl Merge for $answer {
+            fn merge(&mut self, _: Self) {}
+        })*
+    };
+}
+
+of_the_first!(Memory, RetirementView, Traced);
+
+#[cfg(test)]
+mod tests {
+    use sixgate_nat64::Proto;
+    use sixgate_reason::{NAT64_FILTERED, QUEUE_FULL};
+
+    use super::*;
+
+    #[test]
+    fn counts_add_up_and_a_pool_is_told_once() {
+        let part = |used| {
+            let addresses = "192.0.2.0/31".parse().unwrap();
+            vec![PoolView { protocol: Proto::Tcp, addresses, ports: 1..=9, used, total: 18 }]
+        };
+        let mut pools = part(3);
+        pools.merge(part(4));
+        assert_eq!(pools, part(7));
+
+        let (mut mine, mut theirs) = (Box::<Counters>::default(), Box::<Counters>::default());
+        mine.count(NAT64_FILTERED);
+        theirs.count(NAT64_FILTERED);
+        theirs.count(QUEUE_FULL);
+        Merge::merge(&mut mine, theirs);
+        assert_eq!((mine.of(NAT64_FILTERED), mine.of(QUEUE_FULL)), (2, 1));
+
+        let mut counts = Counts { nat64_sessions: 5, ..Counts::default() };
+        counts.merge(Counts { nat64_sessions: 6, ..Counts::default() });
+        assert_eq!(counts.nat64_sessions, 11);
+    }
+}
