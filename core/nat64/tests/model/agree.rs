@@ -109,7 +109,7 @@ const ALL: [&str; 67] = [
 fn chance_comes_by_everything() {
     let mut met: BTreeMap<String, usize> = BTreeMap::new();
     let mut state = 1;
-    for _ in 0..300 {
+    for _ in 0..400 {
         let start = octets(&mut state, 10);
         let steps: Vec<_> = (0..50).map(|_| octets(&mut state, 60)).collect();
         for (what, many) in run(&start, &steps) {

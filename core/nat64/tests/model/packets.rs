@@ -275,19 +275,23 @@ fn bounds(dice: &mut Dice<'_>, length: usize) -> Vec<(usize, usize)> {
 fn cut6(dice: &mut Dice<'_>, src: A6, dst: A6, next: u8, body: &[u8]) -> Vec<Vec<u8>> {
     let id = u32::from(dice.octet() % 4) << 16 | u32::from(dice.octet() % 4);
     let (class, hops) = (dice.octet(), hops(dice));
-    let part = |(from, to): (usize, usize)| {
-        let fragment = fragment_header(next, from, to < body.len(), id);
+    let bounds = bounds(dice, body.len());
+    let mut part = |(from, to): (usize, usize)| {
+        let more = to < body.len() && !dice.once_in(40);
+        let fragment = fragment_header(next, from, more, id);
         [header6(class, 8 + to - from, 44, hops, src, dst), fragment, body[from..to].to_vec()].concat()
     };
-    bounds(dice, body.len()).into_iter().map(part).collect()
+    bounds.into_iter().map(&mut part).collect()
 }
 
 fn cut4(dice: &mut Dice<'_>, src: A4, dst: A4, number: u8, id: u16, body: &[u8]) -> Vec<Vec<u8>> {
     let (tos, ttl, dont) = (dice.octet(), hops(dice), dice.once_in(6));
-    let part = |(from, to): (usize, usize)| {
-        header4(tos, id % 4, dont, to < body.len(), from, ttl, number, src, dst, &[], &body[from..to])
+    let bounds = bounds(dice, body.len());
+    let mut part = |(from, to): (usize, usize)| {
+        let more = to < body.len() && !dice.once_in(40);
+        header4(tos, id % 4, dont, more, from, ttl, number, src, dst, &[], &body[from..to])
     };
-    bounds(dice, body.len()).into_iter().map(part).collect()
+    bounds.into_iter().map(&mut part).collect()
 }
 
 fn shuffled(dice: &mut Dice<'_>, mut packets: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
@@ -301,6 +305,7 @@ fn shuffled(dice: &mut Dice<'_>, mut packets: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 fn error6(dice: &mut Dice<'_>, scene: &Scene<'_>) -> Vec<u8> {
     let about = &scene.seen6[dice.roll(scene.seen6.len())];
     let (kind, code) = (dice.pick(&[1, 3, 2, 4, 1, 100]), dice.roll(7) as u8);
+    let code = if kind == 4 { code / 3 } else { code };
     let word = match kind {
         2 => u32::from(dice.pick(&[1280_u16, 1300, 1500, 68, 9000, 0, 1400])),
         4 => dice.roll(48) as u32 + if dice.once_in(10) { 256 } else { 0 },
