@@ -4,8 +4,9 @@ use crate::{Malformed, be16, be32, protocol};
 
 /// More headers than this are refused: nobody sends them in earnest, and a walk must have an end.
 pub const MOST_HEADERS: usize = 8;
-/// More octets of extension headers than this are refused.
-pub const MOST_OCTETS: usize = 256;
+/// More octets of extension headers than this are refused: the rest of the smallest packet that every link carries is left
+/// for what they stand before.
+pub const MOST_OCTETS: usize = 1024;
 
 /// Where the transport header is, and what the walk met on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

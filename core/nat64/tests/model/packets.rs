@@ -242,6 +242,10 @@ fn extended(dice: &mut Dice<'_>, next: u8, body: Vec<u8>) -> (u8, Vec<u8>) {
             44 => fragment_header(next, 0, false, u32::from(dice.word()) << 16 | u32::from(dice.word())),
             43 => vec![next, 0, 0, u8::from(dice.once_in(3)), 0, 0, 0, 0],
             51 => vec![next, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0],
+            _ if dice.once_in(8) => {
+                let words = dice.pick(&[40, 126, 127]);
+                [&[next, words, 1, 4, 0, 0, 0, 0][..], &vec![1; usize::from(words) * 8]].concat()
+            }
             _ => vec![next, 0, 1, 4, 0, 0, 0, 0],
         };
         body = [header, body].concat();

@@ -71,8 +71,8 @@ pub(crate) fn read6(bytes: &[u8], quoted: bool) -> Result<Six, Bad6> {
             _ => break,
         };
         headers += 1;
-        // The shipped one follows eight headers and 256 octets.
-        if headers > 9 || at + length > bytes.len() || at + length - 40 > 256 {
+        // The shipped one follows eight headers and 1,024 octets.
+        if headers > 9 || at + length > bytes.len() || at + length - 40 > 1024 {
             return Err(malformed);
         }
         if next == 43 && bytes[at + 3] != 0 {

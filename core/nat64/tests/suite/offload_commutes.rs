@@ -76,7 +76,7 @@ fn through(lab: &mut Lab, mut packet: Packet, six: bool) -> Vec<Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn a_super_packet_and_its_pieces_come_out_the_same(

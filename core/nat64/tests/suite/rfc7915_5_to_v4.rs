@@ -67,6 +67,12 @@ fn extension_headers_are_left_behind() {
     let out = lab.out(six(protocol::HOP_BY_HOP, client(), embed(SERVER), &payload));
     assert_eq!(out.len(), 20 + 8 + 8);
     assert_eq!(&transport4(&out)[8..], b"question");
+    // Also where they are longer than what they stand before: 1,024 octets.
+    let mut payload = vec![protocol::UDP, 127, 1, 4, 0, 0, 0, 0];
+    payload.resize(1024, 1);
+    payload.extend_from_slice(&udp6_payload(client(), 5000, embed(SERVER), 53, b"question"));
+    let out = lab.out(six(protocol::DESTINATION, client(), embed(SERVER), &payload));
+    assert_eq!(out.len(), 20 + 8 + 8);
 }
 
 #[test]
