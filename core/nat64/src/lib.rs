@@ -74,7 +74,7 @@ pub use config::{Config, Filtering, PoolEntry, StaticBinding, Timeouts, ZeroChec
 pub use endpoint::{Inside, Outside, Peer, Proto};
 pub use engine::{BibView, Explanation, Nat64, SessionView, Use, Verdict};
 pub use pool::{Level, PoolAlarm, PoolView, PortEvent};
-pub use shard::{Owner, Shard, ShardMap, Step};
+pub use shard::{Instruction, Owner, Shard, ShardMap, Step};
 pub use share::Share;
 pub use siit::{Addresses, By, Eam, EamTable, Hairpinning, Siit, SiitConfig};
 pub use ways::Ways;

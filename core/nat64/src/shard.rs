@@ -17,9 +17,11 @@
 
 mod association;
 mod map;
+mod steering;
 
 pub use association::Shard;
 pub use map::{Owner, ShardMap};
+pub use steering::Instruction;
 
 use sixgate_reason::Reason;
 

@@ -71,7 +71,7 @@ impl Share {
         (number * unit).max(among.start)..((number + 1) * unit).min(among.end)
     }
 
-    const fn unit(self) -> u16 {
+    pub(crate) const fn unit(self) -> u16 {
         if self.unit < WORD { WORD } else { self.unit }
     }
 

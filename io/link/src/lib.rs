@@ -69,7 +69,7 @@ pub use proto41::{Outer, Proto41};
 pub use ring::{Incoming, Outgoing, ring};
 pub use segment::Segment;
 pub use sleep::SleepWatch;
-pub use tun::{Tun, TunOptions};
+pub use tun::{Steering, Tun, TunOptions};
 
 #[cfg(test)]
 mod testing;

@@ -1,7 +1,10 @@
 //! TUN devices with segmentation offload: IP packets to and from the kernel, bulk TCP and UDP up to 64 KiB at a time.
 
 mod ioctl;
+mod steering;
 mod vnet;
+
+pub use steering::Steering;
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

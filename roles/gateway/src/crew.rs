@@ -3,19 +3,19 @@
 //! Several of them translate where the translator works alone. Where there are clients or an ISATAP router, one worker has
 //! the fabric and everything else.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use sixgate_config::Gateway;
+use sixgate_config::{Gateway, nat64 as written};
 use sixgate_io_host::privilege;
-use sixgate_io_link::Waker;
+use sixgate_io_link::{Steering, Waker};
 use sixgate_nat64::{Config, PoolEntry, Proto, Shard, ShardMap, Share};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::Failure;
 use crate::control::nat64::settings;
 use crate::net::{Crossing, Parts, Worker};
-use crate::parent::Machine;
 use crate::seam::ToControl;
 
 /// Ports of each protocol, and sessions, that a worker has for itself at least, when nobody says how many workers there are.
@@ -33,11 +33,10 @@ pub(crate) struct Deal {
 
 impl Deal {
     /// What the file and the pool allow on this machine.
-    pub(crate) fn new(config: &Gateway, machine: &Machine, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(config: &Gateway, seed: [u8; 32]) -> Self {
         let one = Self { of: 1, client_bits: 128, seed };
         let Some(file) = &config.nat64 else { return one };
-        let unsaid = (std::net::Ipv4Addr::UNSPECIFIED, std::net::Ipv6Addr::UNSPECIFIED);
-        let settings = settings(file, machine.inside, unsaid.0, unsaid.1);
+        let settings = alone(file);
         let alone = config.site.is_none() && config.isatap.is_none();
         let of = match (file.workers, alone) {
             (Some(wanted), true) => most(&settings, wanted, LEAST),
@@ -70,12 +69,29 @@ impl Deal {
         Some(Arc::new(ShardMap::new(&config, self.client_bits, &self.seed)))
     }
 
+    /// The program that brings packets to their workers, loaded. It needs a privilege that is given up soon.
+    pub(crate) fn steering(&self, config: &Gateway) -> Option<Steering> {
+        let map = self.map(&alone(config.nat64.as_ref()?))?;
+        match Steering::load(&map.steering()) {
+            Ok(steering) => Some(steering),
+            Err(e) => {
+                tracing::info!("packets find their workers by the kernel's own table of flows: {e}");
+                None
+            }
+        }
+    }
+
     /// The places of the workers among each other; none where there is one.
     pub(crate) fn crossings(&self, config: &Config, wakers: &[Waker]) -> Vec<Crossing> {
         let Some(map) = self.map(config) else { return Vec::new() };
         let shard = |index| Shard::new(Arc::clone(&map), index, config.timeouts.fragment, &self.seed);
         Crossing::of_all((0..self.of).map(shard).collect(), wakers)
     }
+}
+
+/// Settings, as far as they are known before anything is looked at: only with clients is there more to know.
+fn alone(file: &written::Nat64) -> Config {
+    settings(file, None, Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED)
 }
 
 /// Workers when the file does not say.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use sixgate_config::Gateway;
 use sixgate_fabric::{Fabric, Limits};
 use sixgate_io_host::{Journal, Netlink, privilege};
-use sixgate_io_link::Waker;
+use sixgate_io_link::{Steering, Waker};
 use sixgate_isatap::Router;
 use sixgate_nat64::Nat64;
 use tokio::sync::mpsc::unbounded_channel;
@@ -29,6 +29,8 @@ pub(crate) fn run(path: &Path, config: Gateway) -> Result<(), Failure> {
             "[pki]: this version lets in only clients that it has enrolled itself; leave the section out",
         ));
     }
+    let deal = Deal::new(&config, seed()?);
+    let steering = deal.steering(&config);
     privilege::keep_what_is_needed()?;
     std::fs::create_dir_all(&config.state)
         .map_err(|e| Failure::new(format!("{}: {e}", config.state.display())))?;
@@ -37,7 +39,7 @@ pub(crate) fn run(path: &Path, config: Gateway) -> Result<(), Failure> {
         tracing::warn!("left by an earlier run: {remark}");
     }
     let journal = Arc::new(Mutex::new(journal));
-    let outcome = with_journal(path, config, &journal);
+    let outcome = with_journal(path, config, &journal, &deal, steering.as_ref());
     // Whoever panicked with it has written what it was about to change before.
     for remark in journal.lock().unwrap_or_else(PoisonError::into_inner).undo().remarks {
         tracing::warn!("{remark}");
@@ -45,7 +47,13 @@ pub(crate) fn run(path: &Path, config: Gateway) -> Result<(), Failure> {
     outcome
 }
 
-fn with_journal(path: &Path, config: Gateway, journal: &Arc<Mutex<Journal>>) -> Result<(), Failure> {
+fn with_journal(
+    path: &Path,
+    config: Gateway,
+    journal: &Arc<Mutex<Journal>>,
+    deal: &Deal,
+    steering: Option<&Steering>,
+) -> Result<(), Failure> {
     let mut netlink = Netlink::new()?;
     let machine = Machine::look(&mut netlink, &config)?;
     let store = control::open_store(&config)?;
@@ -56,7 +64,6 @@ fn with_journal(path: &Path, config: Gateway, journal: &Arc<Mutex<Journal>>) -> 
             "[[policy]] names more than 61 groups, clients and hosts: use prefixes for some",
         ));
     }
-    let deal = Deal::new(&site.config, &machine, seed()?);
     let mut devices = {
         let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
         parent::prepare(&site.config, &machine, deal.of(), &mut netlink, &mut journal)?
@@ -67,7 +74,12 @@ fn with_journal(path: &Path, config: Gateway, journal: &Arc<Mutex<Journal>>) -> 
         .map(|(_, leads)| Standing::new(leads.clone(), Arc::clone(journal), deal.clone()));
     let wakers = (0..deal.of()).map(|_| Waker::new()).collect::<Result<Vec<_>, _>>()?;
     let (outbox, from_net) = unbounded_channel();
-    let translators = translators(&site, &machine, &mut netlink, &mut devices, &deal)?;
+    let translators = translators(&site, &machine, &mut netlink, &mut devices, deal)?;
+    if let (Some(first), Some(steering)) = (translators.first(), steering)
+        && let Err(e) = first.tun.steer(steering)
+    {
+        tracing::info!("packets find their workers by the kernel's own table of flows: {e}");
+    }
     let crossings = match translators.first() {
         Some(first) => deal.crossings(first.engine.config(), &wakers),
         None => Vec::new(),

@@ -17,11 +17,11 @@ use crate::share::Share;
 use crate::translate::{Layout4, Layout6, Quote4, Quote6};
 
 /// ICMPv4 types of queries that have an identifier and are translated.
-const QUERIES: [u8; 2] = [0, 8];
+pub(super) const QUERIES: [u8; 2] = [0, 8];
 /// ICMPv4 types of errors.
 const ERRORS: [u8; 5] = [3, 4, 5, 11, 12];
 /// ICMPv6 types below this are errors.
-const FIRST_QUERY6: u8 = 128;
+pub(super) const FIRST_QUERY6: u8 = 128;
 
 /// Whose packet it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,10 +42,10 @@ pub enum Owner {
 pub struct ShardMap {
     share: Share,
     /// Which octets of an address make a client.
-    client_mask: u128,
+    pub(super) client_mask: u128,
     /// Chosen at random: nobody outside can tell which addresses meet in one shard.
-    multipliers: [u64; 5],
-    datagrams: Key,
+    pub(super) of_client: [u64; 5],
+    pub(super) of_datagram: [u64; 4],
     sources: Key,
     /// Static bindings by their outside, with the owner of their inside.
     statics: Vec<(Proto, Outside, u16)>,
@@ -68,8 +68,8 @@ impl ShardMap {
         let mut map = Self {
             share: config.share,
             client_mask: !u128::MAX.checked_shr(u32::from(client_bits)).unwrap_or(0),
-            multipliers: core::array::from_fn(|n| hashes.hash(&n.to_le_bytes())),
-            datagrams: Key::derive(seed, 21),
+            of_client: core::array::from_fn(|n| hashes.hash(&[0, n as u8])),
+            of_datagram: core::array::from_fn(|n| hashes.hash(&[1, n as u8])),
             sources: Key::derive(seed, 22),
             statics: Vec::new(),
             pool: config.pool.iter().map(|entry| entry.addresses).collect(),
@@ -92,14 +92,24 @@ impl ShardMap {
     #[must_use]
     pub fn of_client(&self, address: Ipv6Addr) -> u16 {
         let bits = address.to_bits() & self.client_mask;
-        // Multiply-shift over the four words of an address: any two clients meet with a chance of one in `shards`,
-        // and the kernel can do the same sum.
-        let [add, multipliers @ ..] = self.multipliers;
-        let sum = multipliers.iter().enumerate().fold(add, |sum, (n, multiplier)| {
-            let word = (bits >> (96 - 32 * n)) as u32;
-            sum.wrapping_add(multiplier.wrapping_mul(u64::from(word)))
-        });
+        self.choose(&self.of_client, core::array::from_fn::<u32, 4, _>(|n| (bits >> (96 - 32 * n)) as u32))
+    }
+
+    /// A shard by multiply-shift: any two things meet in one with a chance of one in `shards`, and the kernel can do the same
+    /// sum ([`ShardMap::steering`]).
+    fn choose<const N: usize>(&self, by: &[u64], words: [u32; N]) -> u16 {
+        let add = by.first().copied().unwrap_or(0);
+        let sum =
+            by.iter().skip(1).zip(words).fold(add, |sum, (multiplier, word)| {
+                sum.wrapping_add(multiplier.wrapping_mul(u64::from(word)))
+            });
         ((sum >> 32) % u64::from(self.shards())) as u16
+    }
+
+    /// How many bits of a port say nothing of its shard.
+    pub(super) fn unit_bits(&self) -> i32 {
+        // At most 15.
+        self.share.unit().trailing_zeros() as i32
     }
 
     /// The shard of an outside transport address.
@@ -132,13 +142,9 @@ impl ShardMap {
             identification: u32::from(ip.identification()),
             protocol: ip.protocol(),
         };
-        let mut name = [0; 11];
-        name[..4].copy_from_slice(&ip.src().octets());
-        name[4..8].copy_from_slice(&ip.dst().octets());
-        name[8..10].copy_from_slice(&ip.identification().to_be_bytes());
-        name[10] = ip.protocol();
-        // Below the number of shards.
-        (datagram, (self.datagrams.hash(&name) % u64::from(self.shards())) as u16)
+        let rest = u32::from(ip.identification()) << 8 | u32::from(ip.protocol());
+        let home = self.choose(&self.of_datagram, [ip.src().to_bits(), ip.dst().to_bits(), rest]);
+        (datagram, home)
     }
 
     /// The octets of a datagram that a fragment has, unless a translator refuses it whatever the others say: then it must

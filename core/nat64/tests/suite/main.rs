@@ -27,4 +27,5 @@ mod rfc7915_icmp_errors;
 mod shards;
 mod siit;
 mod siit_properties;
+mod steering;
 mod support;

@@ -179,3 +179,42 @@ fn errors_are_one_line_that_says_what_to_do() {
     });
     namespace.join().unwrap();
 }
+
+#[test]
+fn a_program_names_the_queue_of_each_packet() {
+    let test = in_namespace(|| {
+        let options = TunOptions { mtu: 1400, queues: 2, offload: true };
+        let mut first = Tun::open("tq", &options).unwrap();
+        let mut second = first.open_queue().unwrap();
+        run("ip", "addr add 10.9.0.1/24 dev tq");
+        first.set_up().unwrap();
+        // Copies the context, loads the low octet of the destination port, and answers its lowest bit.
+        let (copy, registers) = (0xbf, if cfg!(target_endian = "little") { 0x16 } else { 0x61 });
+        let program = [(copy, registers, 0_i32), (0x30, 0, 23), (0x57, 0, 1), (0x95, 0, 0)];
+        let program = program.map(|(code, registers, constant)| {
+            let [a, b, c, d] = constant.to_ne_bytes();
+            [code, registers, 0, 0, a, b, c, d]
+        });
+        assert!(
+            Steering::load(&program[1..]).is_err(),
+            "a program that reads what it has not set is refused"
+        );
+        let steering = Steering::load(&program).expect("this test loads a program: run it as root");
+        first.steer(&steering).unwrap();
+        drop(steering);
+        let socket = UdpSocket::bind("10.9.0.1:0").unwrap();
+        let mut packet = Packet::new();
+        for port in 4000..4040_u16 {
+            socket.send_to(b"x", ("10.9.0.2", port)).unwrap();
+            let (here, there) =
+                if port % 2 == 0 { (&mut first, &mut second) } else { (&mut second, &mut first) };
+            // The kernel says a word of its own now and then, by version 6.
+            while here.receive(&mut packet).unwrap() && packet.bytes()[0] >> 4 == 6 {}
+            assert_eq!(packet.bytes()[22..24], port.to_be_bytes());
+            while there.receive(&mut packet).unwrap() {
+                assert_eq!(packet.bytes()[0] >> 4, 6, "{port} came to the other queue");
+            }
+        }
+    });
+    test.join().unwrap();
+}

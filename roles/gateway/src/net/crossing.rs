@@ -1,8 +1,8 @@
 //! The way of a packet to the worker that it belongs to, where several workers translate.
 //!
-//! Nothing else is between workers: each has its queue of the device, its tables, timers, buffers and counters. The kernel
-//! hands a flow's packets to the queue that the flow's other direction was written to, so that most come to their owner at
-//! once; the others cross here, in batches.
+//! Nothing else is between workers: each has its queue of the device, its tables, timers, buffers and counters. A program
+//! in the kernel ([`ShardMap::steering`]) hands packets to their owner's queue; where none may be loaded, the kernel learns from
+//! what a flow's other direction is written to. What comes to another queue crosses here, in batches.
 
 use std::sync::Arc;
 
