@@ -16,6 +16,9 @@ use crate::records::{OwnedRecord, Response};
 use crate::reply::{self, Body};
 use crate::synthesis::Synthesis;
 
+/// A that is asked beside AAAA costs a question that may be in vain; A that is not costs a wait that may be.
+const SHORTEST_HEAD_START: core::time::Duration = core::time::Duration::from_millis(5);
+const LONGEST_HEAD_START: core::time::Duration = core::time::Duration::from_millis(50);
 /// Time for a stale answer to arrive here once it may be given.
 const PATIENCE_BEYOND_STALE: core::time::Duration = core::time::Duration::from_millis(100);
 
@@ -164,6 +167,20 @@ impl Exchange {
         if !self.over {
             self.finish(Body::error(OptRcode::REFUSED), Kind::Invalid);
         }
+    }
+
+    /// The upstream usually answers within this time: A is asked beside a AAAA that takes longer, within bounds of 5 and 50 ms.
+    /// To be called at once, if at all.
+    pub fn expect_within(&mut self, now: Instant, round_trip: core::time::Duration) {
+        if let Work::Aaaa(synthesis) = &mut self.work {
+            synthesis.head_start = now + round_trip.clamp(SHORTEST_HEAD_START, LONGEST_HEAD_START);
+        }
+    }
+
+    /// The name that is asked about, as the asker spelt it.
+    #[must_use]
+    pub const fn name(&self) -> &crate::records::OwnedName {
+        &self.query.name
     }
 
     /// An answer past its time is at hand for when no upstream answers until then: AAAA is waited for so long, rather than

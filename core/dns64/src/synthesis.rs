@@ -36,7 +36,7 @@ pub(crate) struct Synthesis {
     pub(crate) ipv4: Option<Side>,
     /// False where nothing may be synthesised for this name or asker.
     allowed: bool,
-    head_start: Instant,
+    pub(crate) head_start: Instant,
     pub(crate) patience: Instant,
 }
 

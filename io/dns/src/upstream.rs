@@ -17,6 +17,7 @@ use domain::base::Message;
 use domain::base::iana::Rcode;
 use tokio::time::Instant;
 
+pub use choice::Standing;
 pub use forward::{Forwarder, Source};
 
 use choice::Choice;
@@ -89,6 +90,17 @@ impl Upstreams {
         self.mismatches.swap(0, Ordering::Relaxed)
     }
 
+    /// The smoothed round trip of the fastest server; `None` before the first answer.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.choice.round_trip()
+    }
+
+    /// What is known of each server, in the order of the file.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> + '_ {
+        self.choice.standings()
+    }
+
     /// The servers.
     pub fn servers(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.choice.servers()
@@ -106,7 +118,7 @@ impl Upstreams {
         let mut error = ExchangeError::NoServer;
         for round in 0..TRIES {
             for server in self.choice.order() {
-                let patience = self.choice.patience(server, round);
+                let patience = self.choice.patience(server, round, round + 1 == TRIES);
                 let until = (Instant::now() + patience).min(deadline);
                 let started = Instant::now();
                 match self.try_one(server, &mut expected, until, deadline).await {
@@ -115,13 +127,17 @@ impl Upstreams {
                         if is_final(&answer) {
                             return Ok(answer);
                         }
+                        self.choice.failed(server);
                         second_best = Some(answer);
                     }
                     Try::Silence => {
                         self.choice.silent(server);
                         error = ExchangeError::Silence;
                     }
-                    Try::Unusable => error = ExchangeError::Unusable,
+                    Try::Unusable => {
+                        self.choice.failed(server);
+                        error = ExchangeError::Unusable;
+                    }
                 }
                 if Instant::now() >= deadline {
                     return second_best.ok_or(error);

@@ -149,6 +149,28 @@ async fn an_error_is_given_when_nobody_knows_better_and_silence_ends_in_time() {
 }
 
 #[tokio::test]
+async fn a_server_that_has_to_look_for_a_name_itself_gets_the_time() {
+    let socket = std::sync::Arc::new(tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    let upstreams = Upstreams::new(&[socket.local_addr().unwrap()]);
+    tokio::spawn(async move {
+        let mut buffer = [0; 512];
+        loop {
+            let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
+            let (socket, reply) = (socket.clone(), answer(&buffer[..length], Rcode::NOERROR, 6));
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(1_500)).await;
+                socket.send_to(&reply, peer).await
+            });
+        }
+    });
+    let begin = Instant::now();
+    assert_eq!(last(&upstreams.exchange(&question(NAME)).await.unwrap()), Some(6));
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+    let standing = upstreams.standings().next().unwrap();
+    assert_eq!((standing.answers, standing.silences, standing.alive), (1, 2, true));
+}
+
+#[tokio::test]
 async fn the_longest_suffix_decides_who_is_asked() {
     let fake = |n| Fake::start(move |q, _| vec![answer(q, Rcode::NOERROR, n)], never);
     let (others, corp, sub) = (fake(1).await, fake(2).await, fake(3).await);

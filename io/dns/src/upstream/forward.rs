@@ -2,10 +2,11 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use domain::base::{Message, Name, ToName};
 
-use super::{ExchangeError, Upstreams};
+use super::{ExchangeError, Standing, Upstreams};
 
 /// Upstreams by suffix.
 #[derive(Debug)]
@@ -65,6 +66,20 @@ impl Forwarder {
 
     fn zone_of<N: ToName>(&self, name: &N) -> Option<&Zone> {
         self.zones.iter().find(|zone| name.ends_with(&zone.name))
+    }
+
+    /// The smoothed round trip to the servers of this name; `None` before their first answer.
+    pub fn round_trip<N: ToName>(&self, name: &N) -> Option<Duration> {
+        self.zone_of(name).map_or(&self.others, |zone| &zone.upstreams).round_trip()
+    }
+
+    /// What is known of each server, by suffix; the empty one is that of all other names.
+    pub fn standings(&self) -> impl Iterator<Item = (String, Standing)> + '_ {
+        let zones = self.zones.iter().flat_map(|zone| {
+            let suffix = zone.name.to_string();
+            zone.upstreams.standings().map(move |standing| (suffix.clone(), standing))
+        });
+        zones.chain(self.others.standings().map(|standing| (String::new(), standing)))
     }
 
     /// Answers that did not belong to their question, since this was last asked.

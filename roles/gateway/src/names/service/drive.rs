@@ -52,6 +52,9 @@ impl Asker {
         if exchange.wants_no_recursion() {
             return self.answer_without_recursion(exchange);
         }
+        if let Some(round_trip) = self.rules.forwarder.round_trip(exchange.name()) {
+            exchange.expect_within(start, round_trip);
+        }
         let (mut waiting, mut at_hand) = (JoinSet::new(), true);
         let answer = loop {
             while let Some(question) = exchange.poll_question() {
