@@ -83,8 +83,9 @@ setup-benches:
 # Time and allocations of a packet; NAT64 beside plain forwarding and beside tayga with nftables; the whole gateway as a ratio to
 # plain forwarding. All three are done, and the worst outcome counts.
 bench: setup-benches release
-	$(CARGO) build --release --locked -q -p sixgate-bench-micro -p sixgate-bench-ratio
+	$(CARGO) build --release --locked -q -p sixgate-bench-micro -p sixgate-bench-ratio -p sixgate-bench-dns
 	status=0; export SIXGATE_BIN=$(abspath $(RELEASE)); \
 	$(TARGET)/release/sixgate-bench-micro || status=1; \
 	$(TARGET)/release/sixgate-bench-ratio nat64 || status=1; \
+	$(TARGET)/release/sixgate-bench-dns || status=1; \
 	$(TARGET)/release/sixgate-bench-ratio gateway || status=1; exit $$status
