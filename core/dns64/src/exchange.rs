@@ -63,6 +63,8 @@ struct Doubt {
     held: bool,
     /// Part of it is a failure, or was not waited for.
     failed: bool,
+    /// Records were taken out.
+    filtered: bool,
 }
 
 #[derive(Debug)]
@@ -228,6 +230,11 @@ impl Exchange {
         self.handle(now, key, Ok(message));
     }
 
+    /// Something was taken out of an answer that is given next.
+    pub const fn note_filtered(&mut self) {
+        self.doubt.filtered = true;
+    }
+
     /// No upstream gave a usable answer. `held` says that this was found out for an earlier question (RFC 9520).
     pub fn handle_failure(&mut self, now: Instant, key: Key, failure: Failure, held: bool) {
         self.doubt.held |= held;
@@ -315,7 +322,7 @@ impl Exchange {
             Kind::Invalid => Some(reason::DNS_NOT_SERVED),
             Kind::Passed | Kind::Synthesised | Kind::Local | Kind::Blocked => None,
         };
-        let Doubt { stale, held, failed } = self.doubt;
+        let Doubt { stale, held, failed, filtered } = self.doubt;
         if stale && kind != Kind::Failed {
             // RFC 8914, sections 4.4 and 4.20
             let gone = body.rcode == Some(OptRcode::NXDOMAIN);
@@ -323,12 +330,15 @@ impl Exchange {
                 if gone { ExtendedErrorCode::STALE_NXDOMAIN_ANSWER } else { ExtendedErrorCode::STALE_ANSWER };
             body = body.explained(code, "");
         }
+        if filtered {
+            body = body.explained(ExtendedErrorCode::FILTERED, "an address inside, from outside");
+        }
         if held && kind == Kind::Failed {
             body = body.explained(ExtendedErrorCode::CACHED_ERROR, "");
         }
         let message = reply::write(&self.query, &body, self.limit);
         self.over = true;
-        let lasting = !stale && !failed && matches!(kind, Kind::Passed | Kind::Synthesised);
+        let lasting = !stale && !failed && !filtered && matches!(kind, Kind::Passed | Kind::Synthesised);
         self.answer = Some(Answer { message, kind, reason, lasting });
     }
 

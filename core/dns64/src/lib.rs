@@ -35,7 +35,8 @@
 //! ```
 //!
 //! Modules: `config` (rules), `query` (the client's message), `lookup` (one name and type to the end of its chain),
-//! `synthesis` (AAAA from A), `arpa` (own zones), `exchange` (the machine), `reply` (writing).
+//! `synthesis` (AAAA from A), `arpa` (own zones), `exchange` (the machine), `reply` (writing),
+//! `rebinding` (addresses inside, from outside).
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -47,6 +48,7 @@ mod config;
 mod exchange;
 mod lookup;
 mod query;
+mod rebinding;
 mod records;
 mod reply;
 mod special;
@@ -104,6 +106,13 @@ impl Dns64 {
     #[must_use]
     pub fn view(&self, asker: IpAddr) -> Option<u64> {
         self.config.view(asker)
+    }
+
+    /// An answer of an upstream that is not the organisation's own, without the records that lead inside; `None` where there are
+    /// none. The exchange is to be told of it by [`Exchange::note_filtered`].
+    #[must_use]
+    pub fn without_inside(&self, answer: &[u8]) -> Option<alloc::vec::Vec<u8>> {
+        rebinding::without_inside(&self.config, answer)
     }
 
     /// A client's message. `asker` is its address inside the tunnel or network, `stream` is true over TCP.

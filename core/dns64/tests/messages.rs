@@ -276,6 +276,36 @@ fn a_failure_says_why_and_whether_it_is_an_old_one() {
 }
 
 #[test]
+fn addresses_inside_are_taken_out_of_answers_from_outside() {
+    let machine = Dns64::new(config());
+    let asked = ask(X, Rtype::A).message();
+    let clean = |answer: Vec<Rr>| {
+        let says = has(answer);
+        let reply = World::default().with(X, Rtype::A, says).reply(&asked).unwrap();
+        machine.without_inside(&reply).map(|message| Message::from_octets(message).unwrap())
+    };
+    assert!(clean(vec![cname(X, 5, "y.test"), a("y.test", 60, "8.8.8.8")]).is_none());
+    for bad in ["10.0.0.1", "192.168.1.1", "127.0.0.1", "169.254.169.254"] {
+        let left =
+            clean(vec![cname(X, 5, "y.test"), a("y.test", 60, bad), a("y.test", 60, "8.8.8.8")]).unwrap();
+        assert_eq!((left.header_counts().ancount(), left.header().id()), (2, 0x1234), "{bad}");
+    }
+    for bad in ["::1", "fe80::1", "fd00::1", "2001:db8:64::10.0.0.1", "::ffff:10.0.0.1"] {
+        assert_eq!(clean(vec![aaaa(X, 60, bad)]).unwrap().header_counts().ancount(), 0, "{bad}");
+    }
+    assert!(clean(vec![aaaa(X, 60, "2001:db8:64::8.8.8.8"), aaaa(X, 60, "2001:db8::1")]).is_none());
+    // The asker hears why.
+    let mut world = World::default().with(X, Rtype::A, has(vec![a(X, 60, "10.0.0.1")]));
+    let got = feed(&ask(X, Rtype::A), |exchange, question| {
+        let message = machine.without_inside(&world.reply(&question.message).unwrap()).unwrap();
+        exchange.note_filtered();
+        exchange.handle_answer(Instant::from_secs(1), question.key, Some(&message));
+    });
+    assert_eq!((got.rcode(), got.answers().len(), got.extended_errors()), (OptRcode::NOERROR, 0, vec![17]));
+    assert!(!got.answer.lasting);
+}
+
+#[test]
 fn a_view_is_the_rules_that_serve_an_asker() {
     let mut config = config();
     config.rules[0].clients = vec!["fd64::/64".parse().unwrap()];

@@ -30,6 +30,7 @@
 //! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
 //! | POST [`path::NAT64_EXPLAIN`] | [`Nat64Question`] | [`Nat64Explanation`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
+//! | GET [`path::DNS64_STATUS`] | | [`Resolver`] |
 //! | POST [`path::CLIENT_RENEW`] | | [`Renewed`] |
 //! | GET [`path::NRPT`] | | [`Nrpt`] |
 //! | POST [`path::NRPT_TEST`] | [`Question`] | [`Steering`] |
@@ -67,7 +68,10 @@ pub use document::{Document, Failure, Fault};
 pub use flows::{Flow, Flows, FlowsOf};
 pub use isatap::{HostState, IsatapHost, IsatapHosts, IsatapRouter};
 pub use jiff::Timestamp;
-pub use names::{Answer, Explanation, Nrpt, NrptRule, Question, Route, Steering, Step};
+pub use names::{
+    Answer, Explanation, Nrpt, NrptRule, Question, Resolver, ResolverCache, ResolverName, ResolverQuestions,
+    ResolverUpstream, Route, Steering, Step,
+};
 pub use nat64::{
     Binding, ExplainedBinding, Nat64Bib, Nat64Explanation, Nat64Packet, Nat64Pools, Nat64Question,
     Nat64Sessions, Nat64Verdict, Pool, Session,

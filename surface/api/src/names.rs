@@ -1,4 +1,4 @@
-//! `dns64 explain`, `nrpt`
+//! `dns64 explain`, `dns64 status`, `nrpt`
 
 use core::net::{Ipv6Addr, SocketAddr};
 
@@ -42,6 +42,79 @@ pub struct Answer {
     pub ttl: u32,
     /// Made from an A record.
     pub synthesised: bool,
+}
+
+/// What the resolver has done since the start, and how its upstreams stand.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Resolver {
+    /// Where answers came from.
+    pub questions: ResolverQuestions,
+    /// How full the cache is.
+    pub cache: ResolverCache,
+    /// In the order of the file, the longest suffixes first.
+    pub upstreams: Vec<ResolverUpstream>,
+    /// The names that are asked for most; counts are estimates.
+    pub names: Vec<ResolverName>,
+}
+
+/// Where answers came from. A question for AAAA that is made from A counts twice in all but the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ResolverQuestions {
+    /// Finished answers, given out by the workers themselves.
+    pub at_once: u64,
+    /// From the cache.
+    pub cached: u64,
+    /// From the cache past their time, since no upstream answered.
+    pub stale: u64,
+    /// Failures of a short while ago.
+    pub held: u64,
+    /// Asked of an upstream.
+    pub asked: u64,
+    /// Joined to an equal question that was under way.
+    pub joined: u64,
+    /// Asked of an upstream although they were known, since their time was nearly over.
+    pub refreshed: u64,
+}
+
+/// How full the cache is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ResolverCache {
+    /// Answers, denials and failures.
+    pub entries: usize,
+    /// Octets of them.
+    pub octets: usize,
+    /// The bound.
+    pub most_octets: usize,
+    /// Entries that had to leave for others.
+    pub evicted: u64,
+}
+
+/// A server that is asked.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ResolverUpstream {
+    /// Names of this suffix go there; empty = all others.
+    pub suffix: String,
+    /// The server.
+    pub server: SocketAddr,
+    /// False when it did not answer three questions in a row.
+    pub alive: bool,
+    /// Smoothed, in milliseconds.
+    pub round_trip_ms: Option<f64>,
+    /// Answers.
+    pub answers: u64,
+    /// Questions without an answer in time.
+    pub silences: u64,
+    /// Errors, and answers that did not belong.
+    pub failures: u64,
+}
+
+/// A name that is asked for often.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ResolverName {
+    /// The name.
+    pub name: String,
+    /// About so many questions.
+    pub questions: u64,
 }
 
 /// Which names go where on a client.

@@ -50,6 +50,8 @@ pub const NAT64_POOLS: &str = "/v1/nat64/pools";
 pub const NAT64_EXPLAIN: &str = "/v1/nat64/explain";
 /// POST: why a name has the addresses that it has.
 pub const DNS64_EXPLAIN: &str = "/v1/dns64/explain";
+/// GET: what the resolver has done, and how its upstreams stand.
+pub const DNS64_STATUS: &str = "/v1/dns64/status";
 /// GET: which names go where.
 pub const NRPT: &str = "/v1/nrpt";
 /// POST: where one name goes.

@@ -1,6 +1,7 @@
 //! `[dns]`: the forwarder that clients ask.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix};
 
@@ -28,6 +29,30 @@ pub struct Dns {
     pub cache_size: usize,
     /// Answers are given past their time when no upstream answers (RFC 8767).
     pub serve_stale: bool,
+    /// Addresses inside are taken out of answers of `upstream`.
+    pub rebinding_protection: bool,
+    /// Where each question is written down; `None` = nowhere.
+    pub query_log: Option<QueryLog>,
+}
+
+/// What is written down of questions, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QueryLog {
+    /// One JSON value a line.
+    pub file: PathBuf,
+    /// What of the asker.
+    pub privacy: QueryPrivacy,
+}
+
+/// What the query log says of who asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QueryPrivacy {
+    /// Its address.
+    Full,
+    /// The network: 24 bits of an IPv4 address, 48 of an IPv6 address.
+    Network,
+    /// Nothing.
+    NoClient,
 }
 
 /// Servers of one suffix.
@@ -57,6 +82,7 @@ const MOST_MEBIBYTES: u64 = 65_536;
 /// Reads the section. `site` is `None` also where `[gateway]` has a fault. `routes` are the suffixes of `[names]`, for the block list.
 pub(crate) fn read(
     node: &Node<'_>,
+    base: &Path,
     site: Option<&Site>,
     has_gateway: bool,
     routes: &[DnsName],
@@ -78,6 +104,9 @@ pub(crate) fn read(
     let rate_limit = table.take("rate-limit").and_then(|n| n.number(0, 1_000_000, report)).unwrap_or(0);
     let mebibytes = table.take("cache-size").and_then(|n| n.number(1, MOST_MEBIBYTES, report));
     let serve_stale = table.take("serve-stale").and_then(|n| n.boolean(report)).unwrap_or(true);
+    let rebinding_protection =
+        table.take("rebinding-protection").and_then(|n| n.boolean(report)).unwrap_or(false);
+    let query_log = table.take("query-log").and_then(|n| read_log(&n, base, report));
     table.finish(report);
     Some(Dns {
         listen,
@@ -88,6 +117,8 @@ pub(crate) fn read(
         rate_limit: u32::try_from(rate_limit).unwrap_or(u32::MAX),
         cache_size: usize::try_from(mebibytes.unwrap_or(MEBIBYTES)).unwrap_or(usize::MAX >> 20) << 20,
         serve_stale,
+        rebinding_protection,
+        query_log,
     })
 }
 
@@ -168,6 +199,19 @@ fn servers(node: &Node<'_>, report: &mut Report) -> Vec<SocketAddr> {
         found.extend(item.parse(values::endpoint_or(PORT), report));
     }
     found
+}
+
+fn read_log(node: &Node<'_>, base: &Path, report: &mut Report) -> Option<QueryLog> {
+    let mut table = node.table(report)?;
+    let file = table.need("file", "\"queries.log\"", report).and_then(|n| n.parse(values::path, report));
+    let words = [
+        ("full", QueryPrivacy::Full),
+        ("network", QueryPrivacy::Network),
+        ("no-client", QueryPrivacy::NoClient),
+    ];
+    let privacy = table.take("privacy").map_or(Some(QueryPrivacy::Full), |n| n.choice(&words, report));
+    table.finish(report);
+    Some(QueryLog { file: base.join(file?), privacy: privacy? })
 }
 
 fn read_forward(node: &Node<'_>, report: &mut Report) -> Vec<Forward> {

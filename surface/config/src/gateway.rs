@@ -140,7 +140,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     let nat64 = nat64_node.as_ref().and_then(|n| nat64::read(n, site.map(Site::nat64), has_gateway, report));
     let dns_node = root.take("dns");
     let routes = names.as_ref().map_or(&[][..], |n| n.route.as_slice());
-    let dns = dns_node.as_ref().and_then(|n| dns::read(n, site, has_gateway, routes, report));
+    let dns = dns_node.as_ref().and_then(|n| dns::read(n, base, site, has_gateway, routes, report));
     let dns64_node = root.take("dns64");
     let first_prefix = match (&nat64, site) {
         (Some(read), _) => read.value.prefixes.first().copied(),

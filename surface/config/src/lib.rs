@@ -45,7 +45,7 @@ pub mod rule;
 pub mod values;
 
 pub use client::Client;
-pub use dns::Dns;
+pub use dns::{Dns, QueryLog, QueryPrivacy};
 pub use dns64::Dns64;
 pub use gateway::{Gateway, IpHttps, Pki, Site};
 pub use host::Host;

@@ -1,7 +1,7 @@
-//! `sixgate dns64 explain`
+//! `sixgate dns64 explain`, `status`
 
-use serde_json::json;
-use sixgate_api::{Explanation, Question, path};
+use serde_json::{Value, json};
+use sixgate_api::{Explanation, Question, Resolver, ResolverQuestions, path};
 use sixgate_io_control::Method;
 
 use super::{call, show};
@@ -24,12 +24,50 @@ enum What {
         /// The name
         name: String,
     },
+    /// What was asked and answered from where, how the name servers stand, which names are asked for most
+    #[command(after_help = "Example: sixgate dns64 status")]
+    Status,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
-    let What::Explain { name } = &args.what;
-    let body = json!(Question { name: name.trim_end_matches('.').to_owned() });
-    show(context, call(context, Method::Post, path::DNS64_EXPLAIN, &body)?, print)
+    match &args.what {
+        What::Explain { name } => {
+            let body = json!(Question { name: name.trim_end_matches('.').to_owned() });
+            show(context, call(context, Method::Post, path::DNS64_EXPLAIN, &body)?, print)
+        }
+        What::Status => {
+            show(context, call(context, Method::Get, path::DNS64_STATUS, &Value::Null)?, print_status)
+        }
+    }
+}
+
+fn print_status(of: Resolver) -> String {
+    let ResolverQuestions { at_once, cached, stale, held, asked, joined, refreshed } = of.questions;
+    let mut out = format!(
+        "answered at once {at_once}, from the cache {cached}, past their time {stale}, known failures {held}\n\
+         asked {asked}, joined to others {joined}, of them renewed early {refreshed}\n"
+    );
+    let cache = of.cache;
+    out.push_str(&format!(
+        "cache: {} entries, {} of {} KiB, {} left for others\n",
+        cache.entries,
+        cache.octets / 1_024,
+        cache.most_octets / 1_024,
+        cache.evicted
+    ));
+    for one in &of.upstreams {
+        let suffix = if one.suffix.is_empty() { "all others" } else { &one.suffix };
+        let state = if one.alive { "answers" } else { "silent" };
+        let time = one.round_trip_ms.map_or("-".to_owned(), |ms| format!("{ms:.1} ms"));
+        out.push_str(&format!(
+            "{} for {suffix}: {state}, {time}, {} answers, {} silences, {} failures\n",
+            one.server, one.answers, one.silences, one.failures
+        ));
+    }
+    for name in &of.names {
+        out.push_str(&format!("{:>9} {}\n", name.questions, name.name));
+    }
+    out
 }
 
 fn print(explanation: Explanation) -> String {

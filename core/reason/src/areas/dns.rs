@@ -14,4 +14,5 @@ reasons! {
     510 DNS_TUNNEL_DOWN "dns-tunnel-down" "question for a name of the tunnel while the tunnel is down";
     511 DNS_NOT_SERVED "dns-not-served" "question without recursion that the cache cannot answer, or for the transfer of a zone";
     512 DNS_TOO_FAST "dns-too-fast" "question above the client's rate";
+    513 DNS_NOT_LOGGED "dns-not-logged" "question that the query log had no room for";
 }

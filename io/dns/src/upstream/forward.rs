@@ -54,6 +54,15 @@ impl Forwarder {
         }
     }
 
+    /// True for a question about a name whose suffix has servers of its own.
+    #[must_use]
+    pub fn is_internal(&self, question: &[u8]) -> bool {
+        let message = Message::from_slice(question).ok();
+        let name =
+            message.and_then(|message| message.sole_question().ok()).map(|question| question.into_qname());
+        name.is_some_and(|name| self.zone_of(&name).is_some())
+    }
+
     /// Sends the question where its name belongs; see [`Upstreams::exchange`].
     ///
     /// # Errors

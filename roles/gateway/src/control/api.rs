@@ -16,6 +16,8 @@ use super::nat64::{inside, outside};
 use super::{Control, metrics};
 use crate::seam::Question;
 
+const NO_DNS: &str = "this gateway answers no names: there is no [dns] section";
+
 /// Answers calls of the control socket.
 pub(crate) struct Api(pub(crate) Arc<Control>);
 
@@ -99,6 +101,7 @@ impl Handler for Api {
                 Ok(name) => self.with_door(|door| super::tokens::remove_client(door, &self.0, name)),
                 Err(response) => response,
             },
+            (Method::Get, path::DNS64_STATUS) => self.resolver(),
             (Method::Post, path::DNS64_EXPLAIN) => match body(&request) {
                 Ok(question) => self.explain(question).await,
                 Err(response) => response,
@@ -148,13 +151,16 @@ impl Api {
     }
 
     /// Asked as a client would: its rules may differ by who asks, and the loopback address is nobody's client.
+    fn resolver(&self) -> Response {
+        match self.0.names.as_ref().and_then(crate::names::Names::service) {
+            Some(service) => document(service.statistics()),
+            None => Response::failure(409, "no-dns", NO_DNS),
+        }
+    }
+
     async fn explain(&self, question: api::Question) -> Response {
         let Some(service) = self.0.names.as_ref().and_then(crate::names::Names::service) else {
-            return Response::failure(
-                409,
-                "no-dns",
-                "this gateway answers no names: there is no [dns] section",
-            );
+            return Response::failure(409, "no-dns", NO_DNS);
         };
         document(service.explain(&question.name, IpAddr::V6(Ipv6Addr::LOCALHOST)).await)
     }

@@ -7,6 +7,7 @@ use std::fmt::{Display, Write};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use sixgate_api::Resolver;
 use sixgate_nat64::PoolView;
 
 use super::Control;
@@ -37,6 +38,9 @@ pub(crate) async fn render(control: Arc<Control>) -> String {
     text.family("sixgate_dns_names", "gauge", "names of clients that should stand in DNS");
     text.line("sixgate_dns_names", &[("state", "registered")], registered.len() - failed);
     text.line("sixgate_dns_names", &[("state", "failed")], failed);
+    if let Some(service) = control.names.as_ref().and_then(crate::names::Names::service) {
+        resolver(&mut text, &service.statistics());
+    }
     pool(&mut text, &pools);
     traffic(&mut text, &control.net.ask(Question::Traffic).await.unwrap_or_default());
     if let Ok(ledger) = control.ledger.lock() {
@@ -57,6 +61,48 @@ fn everything(text: &mut Text, counts: &Counts, enrolled: u64) {
     text.single("sixgate_clients_enrolled", "gauge", "clients that hold a certificate", enrolled);
     text.single("sixgate_flows", "gauge", "flows in the table of the filter", counts.flows);
     text.single("sixgate_nat64_sessions", "gauge", "sessions of NAT64", counts.nat64_sessions);
+}
+
+fn resolver(text: &mut Text, of: &Resolver) {
+    let questions = of.questions;
+    text.family(
+        "sixgate_dns_questions_total",
+        "counter",
+        "questions of the resolver, by where the answer came from",
+    );
+    for (from, count) in [
+        ("at-once", questions.at_once),
+        ("cache", questions.cached),
+        ("stale", questions.stale),
+        ("held-failure", questions.held),
+        ("upstream", questions.asked),
+        ("joined", questions.joined),
+        ("refresh", questions.refreshed),
+    ] {
+        text.line("sixgate_dns_questions_total", &[("from", from)], count);
+    }
+    text.single("sixgate_dns_cache_entries", "gauge", "answers in the cache", of.cache.entries);
+    text.single("sixgate_dns_cache_bytes", "gauge", "octets of answers in the cache", of.cache.octets);
+    text.single(
+        "sixgate_dns_cache_evicted_total",
+        "counter",
+        "answers that left for others",
+        of.cache.evicted,
+    );
+    text.family("sixgate_dns_upstream_up", "gauge", "1 for a name server that answers");
+    for one in &of.upstreams {
+        let labels = [("server", one.server.to_string()), ("suffix", one.suffix.clone())];
+        let labels = labels.each_ref().map(|(key, value)| (*key, value.as_str()));
+        text.line("sixgate_dns_upstream_up", &labels, u8::from(one.alive));
+    }
+    text.family("sixgate_dns_upstream_answers_total", "counter", "what became of questions to a name server");
+    for one in &of.upstreams {
+        let server = one.server.to_string();
+        for (what, count) in [("answer", one.answers), ("silence", one.silences), ("failure", one.failures)] {
+            let labels = [("server", server.as_str()), ("suffix", one.suffix.as_str()), ("outcome", what)];
+            text.line("sixgate_dns_upstream_answers_total", &labels, count);
+        }
+    }
 }
 
 fn pool(text: &mut Text, pools: &[PoolView]) {

@@ -136,7 +136,12 @@ fn answered_by(old: &Gateway, new: &Gateway, taken: &Gateway) -> Option<(Dns, Op
     if prefixes(taken) != prefixes(new) || old.site != new.site {
         return None;
     }
-    let dns = Dns { listen: mine.listen.clone(), allow: mine.allow.clone(), ..theirs.clone() };
+    let dns = Dns {
+        listen: mine.listen.clone(),
+        allow: mine.allow.clone(),
+        rate_limit: mine.rate_limit,
+        ..theirs.clone()
+    };
     Some((dns, new.dns64.clone()))
 }
 

@@ -5,22 +5,26 @@ mod cached;
 mod clock;
 mod drive;
 mod explain;
+mod log;
 #[cfg(test)]
 mod mixed;
 mod quick;
 mod resolver;
+mod statistics;
 #[cfg(test)]
 mod tests;
+mod top;
 #[cfg(test)]
 mod world;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use sixgate_api::Explanation;
 use sixgate_config::{Dns, Dns64 as Synthesis, Gateway};
-use sixgate_dns64::{Block, Config, Dns64, NamePattern, Rule};
+use sixgate_dns64::{Block, Config, Dns64, Kind, NamePattern, Rule};
 use sixgate_io_daemon::Said;
 use sixgate_io_dns::server::{BindError, Handler, Options, Request, Server};
 use sixgate_io_dns::upstream::Forwarder;
@@ -29,10 +33,13 @@ use sixgate_wire::addr::IpPrefix;
 
 use super::SharedCounters;
 use clock::Clock;
-use drive::Asker;
+use drive::{Asker, Outcome};
+use log::{Entry, Log};
 use quick::{Fill, Inbox, Quickly};
 use resolver::Resolver;
+use top::Top;
 
+const HEADER: usize = 12;
 /// Threads for each address that is listened on.
 const MOST_WORKERS: usize = 8;
 
@@ -51,6 +58,10 @@ pub struct Dns64Config {
     pub synthesis: Config,
     /// How much is remembered, and for how long.
     pub cache: sixgate_cache::Options,
+    /// Addresses inside are taken out of answers of `upstream`; those of `forward` are the organisation's own.
+    pub rebinding_protection: bool,
+    /// Where each question is written down.
+    pub query_log: Option<sixgate_config::QueryLog>,
 }
 
 impl Dns64Config {
@@ -76,6 +87,8 @@ impl Dns64Config {
             forward: forward.collect(),
             synthesis: synthesis(dns, config.dns64.as_ref()),
             cache: sixgate_cache::Options { octets: dns.cache_size, serve_stale: dns.serve_stale },
+            rebinding_protection: dns.rebinding_protection,
+            query_log: dns.query_log.clone(),
         })
     }
 }
@@ -132,6 +145,8 @@ pub(super) struct Shared {
     /// One a worker.
     inboxes: Vec<Inbox>,
     resolver: Arc<Resolver>,
+    top: Mutex<Top>,
+    log: RwLock<Option<Log>>,
     counters: SharedCounters,
     said: Mutex<Said>,
     clock: Clock,
@@ -151,10 +166,13 @@ impl Dns64Service {
             epoch: AtomicU64::new(0),
             inboxes: std::iter::repeat_with(Inbox::default).take(workers * config.listen.len()).collect(),
             resolver: Arc::new(Resolver::new(config.cache, clock)),
+            top: Mutex::default(),
+            log: RwLock::default(),
             counters,
             said: Mutex::new(Said::new()),
             clock,
         });
+        shared.want_log(config.query_log.as_ref());
         let server =
             Server::start_with_workers(&config.listen, config.options, Arc::clone(&shared), workers, |n| {
                 Quickly::new(Arc::clone(&shared), n)
@@ -172,6 +190,7 @@ impl Dns64Service {
     /// servers said stays known. Addresses, access list and rate stay as they are.
     pub fn reconfigure(&self, config: &Dns64Config) {
         self.shared.resolver.reconfigure(config.cache);
+        self.shared.want_log(config.query_log.as_ref());
         let mut own = self.shared.rules.write().unwrap_or_else(PoisonError::into_inner);
         let epoch = own.epoch + 1;
         *own = Arc::new(rules(config, epoch));
@@ -181,6 +200,12 @@ impl Dns64Service {
     #[cfg(test)]
     fn answered_at_once(&self) -> u64 {
         self.shared.inboxes.iter().map(Inbox::answered).sum()
+    }
+
+    /// What was asked, answered from where, and how the upstreams stand.
+    #[must_use]
+    pub fn statistics(&self) -> sixgate_api::Resolver {
+        statistics::of(&self.shared)
     }
 
     /// How this asker's AAAA question for a name is answered, and why.
@@ -194,6 +219,9 @@ pub(super) struct Rules {
     dns64: Dns64,
     forwarder: Arc<Forwarder>,
     cache: sixgate_cache::Options,
+    rebinding_protection: bool,
+    /// Every question is written down, so that none may go by.
+    logged: bool,
     epoch: u64,
 }
 
@@ -207,6 +235,8 @@ fn rules(config: &Dns64Config, epoch: u64) -> Rules {
         dns64: Dns64::new(config.synthesis.clone()),
         forwarder: Arc::new(Forwarder::new(&config.upstream, zones)),
         cache: config.cache,
+        rebinding_protection: config.rebinding_protection,
+        logged: config.query_log.is_some(),
         epoch,
     }
 }
@@ -218,6 +248,50 @@ impl Shared {
 
     fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes questions down where the file says so. A file that cannot be opened keeps nobody from an answer.
+    fn want_log(&self, wanted: Option<&sixgate_config::QueryLog>) {
+        let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+        match (wanted, log.as_ref()) {
+            // After a reload the file may be another one under the same name.
+            (Some(wanted), Some(own)) if own.is(wanted) => own.reopen(),
+            (Some(wanted), _) => match Log::open(wanted) {
+                Ok(opened) => *log = Some(opened),
+                Err(error) => {
+                    tracing::warn!(
+                        "[dns] query-log {}: {error}: questions are not logged",
+                        wanted.file.display()
+                    );
+                    *log = None;
+                }
+            },
+            (None, _) => *log = None,
+        }
+    }
+
+    fn write_down(&self, request: &Request, outcome: &Outcome, took: Duration) {
+        let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(log) = log.as_ref() else { return };
+        let from = match outcome.answer.as_ref().map(|answer| answer.kind) {
+            Some(Kind::Passed | Kind::Synthesised) if outcome.at_hand => "cache",
+            Some(Kind::Passed | Kind::Synthesised) => "upstream",
+            Some(Kind::Local) => "local",
+            Some(Kind::Blocked) => "blocked",
+            Some(Kind::Invalid) => "refused",
+            Some(Kind::Failed) => "failed",
+            None => "dropped",
+        };
+        let entry = Entry {
+            client: request.client.ip(),
+            question: &request.message,
+            answer: outcome.answer.as_ref().map(|answer| answer.message.as_slice()),
+            from,
+            took,
+        };
+        if !log.say(&entry) {
+            self.count(request.client.ip(), sixgate_reason::DNS_NOT_LOGGED);
+        }
     }
 
     /// What is the same for the next who asks goes to the worker that will have him.
@@ -240,7 +314,7 @@ impl Shared {
 
 impl Handler for Shared {
     async fn handle(&self, request: Request) -> Option<Vec<u8>> {
-        let asker = self.asker();
+        let (asker, start) = (self.asker(), std::time::Instant::now());
         let outcome = asker.ask(request.client.ip(), request.stream, &request.message, |_| {}).await;
         for _ in 0..self.resolver.counts().mismatches.swap(0, Ordering::Relaxed) {
             self.count(request.client.ip(), sixgate_reason::DNS_MISMATCH);
@@ -248,6 +322,10 @@ impl Handler for Shared {
         if let Some(reason) = outcome.reason {
             self.count(request.client.ip(), reason);
             tracing::debug!(client = %request.client.ip(), code = reason.code(), "question not answered");
+        }
+        self.write_down(&request, &outcome, start.elapsed());
+        if let Some(question) = request.message.get(HEADER..) {
+            self.top.lock().unwrap_or_else(PoisonError::into_inner).add(question, 1);
         }
         let answer = outcome.answer?;
         if outcome.at_hand && answer.lasting {

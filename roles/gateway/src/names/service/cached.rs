@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::base::iana::{OptRcode, Rtype};
+use sixgate_config::{QueryLog, QueryPrivacy};
 use sixgate_dns64::Rule;
 use sixgate_io_dns::server::Options;
 use sixgate_reason::{DNS_OVERLOAD, DNS_TOO_FAST};
@@ -94,6 +95,21 @@ async fn a_reload_keeps_what_the_same_servers_said() {
 }
 
 #[tokio::test]
+async fn outside_servers_cannot_name_addresses_inside_where_that_is_unwanted() {
+    let bench = bench(Options::default()).await;
+    let mut config = bench.config.clone();
+    config.rebinding_protection = true;
+    bench.service.reconfigure(&config);
+    for _ in 0..3 {
+        let got = bench.client.ask("t60.test", Rtype::AAAA).await.unwrap();
+        assert_eq!((got.rcode, got.addresses.len(), got.extended), (OptRcode::NOERROR, 0, vec![17]));
+    }
+    config.forward = vec![("test".to_owned(), vec![bench.upstream.address])];
+    bench.service.reconfigure(&config);
+    assert_eq!(bench.client.ask("t60.test", Rtype::AAAA).await.unwrap().addresses[0].0, MADE);
+}
+
+#[tokio::test]
 async fn dead_names_of_a_client_do_not_keep_it_from_known_ones() {
     let bench = bench(Options::default()).await;
     bench.client.ask("t60.test", Rtype::AAAA).await.unwrap();
@@ -136,4 +152,42 @@ async fn a_rate_is_kept_and_others_do_not_notice() {
     assert!(bench.counters.lock().unwrap().of(DNS_TOO_FAST) >= 70);
     let other = Client::from("127.0.0.2", bench.service.addresses()[0]).await;
     assert!(other.ask("t60.test", Rtype::AAAA).await.is_some());
+}
+
+#[tokio::test]
+async fn questions_are_written_down_where_that_is_wanted_and_counted_anyhow() {
+    let bench = bench(Options::default()).await;
+    for _ in 0..6 {
+        bench.client.ask("t60.test", Rtype::AAAA).await.unwrap();
+    }
+    let seen = bench.service.statistics();
+    assert_eq!((seen.questions.asked, seen.cache.entries), (2, 2));
+    assert!(seen.questions.at_once >= 3, "{seen:?}");
+    assert_eq!((seen.names[0].name.as_str(), seen.upstreams[0].answers), ("t60.test", 2));
+    let folder = std::env::temp_dir().join(format!("sixgate-query-log-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("queries.log");
+    let mut config = bench.config.clone();
+    config.query_log = Some(QueryLog { file: file.clone(), privacy: QueryPrivacy::Network });
+    bench.service.reconfigure(&config);
+    for name in ["t60.test", "t60.test", "t61.test", "gone.test"] {
+        bench.client.ask(name, Rtype::AAAA).await.unwrap();
+    }
+    bench.service.reconfigure(&bench.config);
+    sleep(Duration::from_millis(200)).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said: Vec<_> =
+        lines.iter().map(|l| format!("{} {} {} {}", l["client"], l["name"], l["rcode"], l["from"])).collect();
+    assert_eq!(
+        said,
+        [
+            r#""127.0.0.0/24" "t60.test" "NOERROR" "cache""#,
+            r#""127.0.0.0/24" "t60.test" "NOERROR" "cache""#,
+            r#""127.0.0.0/24" "t61.test" "NOERROR" "upstream""#,
+            r#""127.0.0.0/24" "gone.test" "NXDOMAIN" "upstream""#,
+        ]
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -61,7 +61,7 @@ impl Asker {
                 match self.resolver.begin(&question.message, client, &self.rules.forwarder) {
                     Begun::Now(found) => {
                         seen(Asked { question: &question.message, found: &found, cached: true });
-                        give(&mut exchange, self.clock.now(), &question, found);
+                        self.give(&mut exchange, &question, found);
                     }
                     Begun::Later(flight) => {
                         at_hand = false;
@@ -80,7 +80,7 @@ impl Asker {
             tokio::select! {
                 Some(Ok((question, found))) = waiting.join_next() => {
                     seen(Asked { question: &question.message, found: &found, cached: false });
-                    give(&mut exchange, self.clock.now(), &question, found);
+                    self.give(&mut exchange, &question, found);
                 }
                 () = tokio::time::sleep_until(self.clock.at(exchange.next_timeout())) => {
                     exchange.handle_timeout(self.clock.now());
@@ -133,15 +133,36 @@ impl Asker {
             let Some(found) = self.resolver.at_hand(&question.message, &self.rules.forwarder) else {
                 return Err(exchange);
             };
-            exchange.handle_answer(self.clock.now(), question.key, Some(&found));
+            self.give(&mut exchange, &question, Found::Answer(found));
         }
     }
-}
 
-fn give(exchange: &mut Exchange, now: Instant, question: &Question, found: Found) {
-    match found {
-        Found::Answer(message) => exchange.handle_answer(now, question.key, Some(&message)),
-        Found::Stale(message) => exchange.handle_stale(now, question.key, &message),
-        Found::Failed(failure, Held(held)) => exchange.handle_failure(now, question.key, failure, held),
+    fn give(&self, exchange: &mut Exchange, question: &Question, found: Found) {
+        let now = self.clock.now();
+        match found {
+            Found::Answer(message) => {
+                let message = self.filtered(exchange, question, message);
+                exchange.handle_answer(now, question.key, Some(&message));
+            }
+            Found::Stale(message) => {
+                let message = self.filtered(exchange, question, message);
+                exchange.handle_stale(now, question.key, &message);
+            }
+            Found::Failed(failure, Held(held)) => exchange.handle_failure(now, question.key, failure, held),
+        }
+    }
+
+    /// The servers of a suffix are the organisation's own; what others say must not lead inside, where that is wanted.
+    fn filtered(&self, exchange: &mut Exchange, question: &Question, message: Vec<u8>) -> Vec<u8> {
+        if !self.rules.rebinding_protection || self.rules.forwarder.is_internal(&question.message) {
+            return message;
+        }
+        match self.rules.dns64.without_inside(&message) {
+            Some(clean) => {
+                exchange.note_filtered();
+                clean
+            }
+            None => message,
+        }
     }
 }

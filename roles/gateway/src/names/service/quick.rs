@@ -19,6 +19,9 @@ use super::Shared;
 const PART: usize = 4;
 /// Answers that wait for a worker; more are made anew.
 const MOST_WAITING: usize = 1_024;
+/// Of so many answers one is counted for the list of names, and for all of them.
+const SAMPLE: u64 = 256;
+const HEADER: usize = 12;
 /// Views that a worker tells apart; askers of others take the slow way.
 const MOST_VIEWS: usize = 256;
 
@@ -50,7 +53,6 @@ impl Inbox {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn answered(&self) -> u64 {
         self.answered.load(Ordering::Relaxed)
     }
@@ -71,6 +73,7 @@ pub(super) struct Quickly {
     number: usize,
     finished: Finished,
     dns64: Dns64,
+    logged: bool,
     epoch: u64,
     now: Instant,
     /// Views of askers, by their number in keys.
@@ -89,6 +92,7 @@ impl Quickly {
         Self {
             finished: Finished::new(room(&shared, rules.cache.octets), largest, seed),
             dns64: rules.dns64.clone(),
+            logged: rules.logged,
             epoch: rules.epoch,
             now: shared.clock.now(),
             views: Vec::new(),
@@ -127,6 +131,7 @@ impl Quickly {
         self.views.clear();
         self.last = None;
         self.dns64 = rules.dns64.clone();
+        self.logged = rules.logged;
         self.epoch = rules.epoch;
     }
 }
@@ -161,6 +166,9 @@ impl Front for Quickly {
     }
 
     fn answer(&mut self, client: IpAddr, message: &[u8], out: &mut [u8]) -> Quick {
+        if self.logged {
+            return Quick::Slow;
+        }
         let Some(view) = self.view(client) else { return Quick::Slow };
         match self.finished.answer(self.now, view, message, out) {
             sixgate_cache::Quick::Slow => Quick::Slow,
@@ -168,6 +176,12 @@ impl Front for Quickly {
                 if let Some(inbox) = self.shared.inboxes.get(self.number) {
                     let answered = inbox.answered.load(Ordering::Relaxed);
                     inbox.answered.store(answered + 1, Ordering::Relaxed);
+                    if answered % SAMPLE == 0
+                        && let Some(question) = message.get(HEADER..)
+                        && let Ok(mut top) = self.shared.top.try_lock()
+                    {
+                        top.add(question, SAMPLE);
+                    }
                 }
                 Quick::Answer { length, refresh }
             }

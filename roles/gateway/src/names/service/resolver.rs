@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::base::iana::OptRcode;
-use sixgate_cache::{Asked, Cache, Cause, Look, Options, State, kept};
+use sixgate_cache::{Asked, Cache, Cause, Look, Options, State, Usage, kept};
 use sixgate_dns64::Failure;
 use sixgate_io_dns::upstream::{ExchangeError, Forwarder};
 use tokio::sync::watch;
@@ -88,6 +88,10 @@ impl Resolver {
 
     pub(super) const fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.cache().usage()
     }
 
     pub(super) fn state(&self, question: &[u8], forwarder: &Forwarder) -> Option<State> {

@@ -34,6 +34,8 @@ impl Bench {
                 ..Config::default()
             },
             cache: sixgate_cache::Options::default(),
+            rebinding_protection: false,
+            query_log: None,
         };
         let counters = SharedCounters::default();
         let service = Dns64Service::start(config, counters.clone()).unwrap();

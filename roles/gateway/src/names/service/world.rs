@@ -173,6 +173,8 @@ pub(super) async fn bench_with(options: Options, rules: Vec<Rule>) -> Bench {
         forward: vec![],
         synthesis: Config { rules, ..Config::default() },
         cache: sixgate_cache::Options::default(),
+        rebinding_protection: false,
+        query_log: None,
     };
     let counters = SharedCounters::default();
     let service = Dns64Service::start(config.clone(), counters.clone()).unwrap();
