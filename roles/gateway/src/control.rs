@@ -20,6 +20,8 @@ mod native;
 mod net;
 mod news;
 mod policy;
+mod pool_alarm;
+mod port_log;
 mod ptr;
 mod reload;
 mod retire;
@@ -57,6 +59,8 @@ use crate::seam::ToControl;
 use allowed::Sources;
 use door::Door;
 use ledger::Ledger;
+use pool_alarm::PoolAlarms;
+use port_log::PortLog;
 use ptr::HostNames;
 
 /// Name of the file of tokens and clients in the state directory.
@@ -74,6 +78,9 @@ pub(crate) struct Control {
     pub(crate) names: Option<Names>,
     /// What stands on the machine for the translator, where there is one.
     pub(crate) translator: Option<Standing>,
+    /// Who has which outside ports, where that is logged; never held across an await.
+    pub(crate) port_log: Mutex<Option<PortLog>>,
+    pub(crate) pool_alarms: Mutex<PoolAlarms>,
     pub(crate) store: Arc<Store>,
     /// The ISATAP hosts of the last weeks; never held across an await.
     pub(crate) ledger: Mutex<Ledger>,
@@ -164,6 +171,10 @@ async fn serve(
         }
         None => None,
     };
+    let port_log = match site.config.nat64.as_ref().and_then(|nat64| nat64.port_log.as_ref()) {
+        Some(path) => Some(PortLog::start(path, Arc::clone(&store))?),
+        None => None,
+    };
     let server = Server::bind(&site.config.control, 0o600)
         .map_err(|e| Failure::new(format!("control socket {}: {e}", site.config.control.display())))?;
     let (translates, within) = (site.config.nat64.is_some(), site.fabric_mtu());
@@ -175,6 +186,8 @@ async fn serve(
         door,
         names,
         translator,
+        port_log: Mutex::new(port_log),
+        pool_alarms: Mutex::default(),
         store,
         ledger: Mutex::default(),
         retirement: retire::Keeper::default(),
@@ -228,6 +241,7 @@ async fn serve(
         }
     }
     control.keep_hosts_at_the_end().await;
+    control.end_port_log();
     Ok(())
 }
 
@@ -265,6 +279,8 @@ impl Control {
                 None => tracing::info!(client = name, "client disconnected"),
             },
             ToControl::Served(hosts) => self.keep_hosts(&hosts, false),
+            ToControl::Ports { at, events, lost } => self.log_ports(at, events, lost),
+            ToControl::Pool { share, alarm } => self.note_alarm(share, &alarm),
             ToControl::Failed(_) => {}
         }
     }

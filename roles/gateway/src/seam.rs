@@ -6,11 +6,12 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sixgate_fabric::{FlowView, Identity, Probe, Snapshot};
 use sixgate_io_tls::Stream;
 use sixgate_iphttps::session::SessionConfig;
 use sixgate_isatap::{HostView, RememberedHost, RetiringHost, RouterConfig};
-use sixgate_nat64::{BibView, Explanation, Filtering, PoolView, SessionView};
+use sixgate_nat64::{BibView, Explanation, Filtering, PoolAlarm, PoolView, PortEvent, SessionView};
 use sixgate_reason::{Counters, Reason};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, Prefix64};
@@ -233,6 +234,15 @@ pub(crate) enum ToControl {
     Down { name: String, reason: Option<Reason> },
     /// These ISATAP hosts are served; control keeps them over a restart.
     Served(Memory),
+    /// Clients got outside ports of the translator, or gave them back.
+    Ports {
+        at: Timestamp,
+        events: Vec<PortEvent>,
+        /// Events that did not fit.
+        lost: u64,
+    },
+    /// A share of the translator's pool is nearly used up, or no longer so.
+    Pool { share: u16, alarm: PoolAlarm },
     /// The packet plane cannot go on.
     Failed(String),
 }

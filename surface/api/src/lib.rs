@@ -48,6 +48,7 @@ mod names;
 mod nat64;
 mod native;
 pub mod path;
+mod port_log;
 mod retire;
 mod status;
 mod suggest;
@@ -77,6 +78,7 @@ pub use nat64::{
     Nat64Sessions, Nat64Verdict, Pool, Session,
 };
 pub use native::{Native, NativeInterface};
+pub use port_log::{PortRecord, PortRecordEvent};
 pub use retire::{
     HostStanding, HostUse, KnownName, RetireHost, RetirePhase, RetirePlan, RetireRequest, RetireUpdate,
     Retired, Retirement, StaleRecord, Straggler,

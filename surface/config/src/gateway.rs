@@ -137,7 +137,8 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     let names = names_node.as_ref().and_then(|n| names::read(n, base, report));
 
     let nat64_node = root.take("nat64");
-    let nat64 = nat64_node.as_ref().and_then(|n| nat64::read(n, site.map(Site::nat64), has_gateway, report));
+    let nat64 =
+        nat64_node.as_ref().and_then(|n| nat64::read(n, site.map(Site::nat64), has_gateway, base, report));
     let dns_node = root.take("dns");
     let routes = names.as_ref().map_or(&[][..], |n| n.route.as_slice());
     let dns = dns_node.as_ref().and_then(|n| dns::read(n, base, site, has_gateway, routes, report));

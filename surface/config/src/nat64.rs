@@ -3,6 +3,7 @@
 use core::net::{Ipv4Addr, SocketAddrV4, SocketAddrV6};
 use core::ops::RangeInclusive;
 use core::time::Duration;
+use std::path::{Path, PathBuf};
 
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, Prefix64};
 
@@ -12,6 +13,7 @@ use crate::report::{Report, Rule};
 use crate::values;
 
 mod bindings;
+mod blocks;
 mod limits;
 mod pool;
 
@@ -48,6 +50,10 @@ pub struct Nat64 {
     pub max_sessions: u32,
     /// What one client may have.
     pub limits: Limits,
+    /// Ports of the blocks that clients get; `None` = each port alone.
+    pub port_block_size: Option<u16>,
+    /// The file that says who had which ports.
+    pub port_log: Option<PathBuf>,
     /// Lifetimes of idle sessions.
     pub timeouts: Timeouts,
     /// Threads that translate; `None` = what the machine and the pool are good for.
@@ -158,6 +164,8 @@ impl Nat64 {
             reset_traffic_class: false,
             max_sessions: MAX_SESSIONS,
             limits: Limits::default(),
+            port_block_size: None,
+            port_log: None,
             timeouts: Timeouts::default(),
             workers: None,
         }
@@ -184,11 +192,12 @@ pub(crate) struct Read {
     pub(crate) device: Named,
 }
 
-/// Reads the section; `derived` is the prefix that `[gateway]` gives.
+/// Reads the section; `derived` is the prefix that `[gateway]` gives, `base` the folder of the file.
 pub(crate) fn read(
     node: &Node<'_>,
     derived: Option<Prefix64>,
     has_gateway: bool,
+    base: &Path,
     report: &mut Report,
 ) -> Option<Read> {
     let mut table = node.table(report)?;
@@ -210,6 +219,7 @@ pub(crate) fn read(
         value.filtering = Filtering::EndpointIndependent;
     }
     options(&mut table, &mut value, report);
+    (value.port_block_size, value.port_log) = blocks::read(&mut table, base, report);
     if let Some(timeouts) = table.take("timeouts") {
         value.timeouts = read_timeouts(&timeouts, report).unwrap_or_default();
     }

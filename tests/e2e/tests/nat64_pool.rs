@@ -116,3 +116,157 @@ fn the_pool_changes_while_a_connection_lives() {
     assert!(daemon.stop());
     assert_eq!(settings(&row), before);
 }
+
+/// Opens UDP sessions from an address, one after the other, each from a port of its own; gives the errors that came back.
+fn open(row: &Row, from: &str, ports: std::ops::Range<u16>) -> String {
+    let script = format!(
+        "import socket, time\n\
+        refused = 0\n\
+        for port in range({}, {}):\n\
+        \x20   s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\n\
+        \x20   s.setsockopt(41, 25, 1)\n\
+        \x20   s.bind((\"{from}\", port)); s.connect((\"{SERVER}\", 9000))\n\
+        \x20   s.settimeout(3)\n\
+        \x20   try:\n\
+        \x20       s.send(b\"x\"); s.recv(9)\n\
+        \x20   except OSError as e:\n\
+        \x20       print(port, e)\n",
+        ports.start, ports.end
+    );
+    row.sh_within("left", 30, &format!("python3 -c '{script}'")).text
+}
+
+#[test]
+fn a_client_at_its_limit_is_told_and_others_are_served() {
+    let mut row = row("l");
+    let file = row.file(
+        "nat64",
+        "[nat64]\nprefix = \"2001:db8:64::/96\"\npool = [\"198.51.100.0/30\"]\nmax-sessions-per-client = 5\n\
+         max-ports-per-client = 4\n",
+    );
+    let daemon = row.daemon("middle", &["run"], &file);
+    let seen = row.folder().join("errors");
+    row.start("left", &format!("tcpdump -n -l -i l0 'icmp6 and ip6[40] == 1' >{} 2>&1", seen.display()));
+    let seen = || std::fs::read_to_string(&seen).unwrap_or_default();
+    assert!(wait(Duration::from_secs(5), || seen().contains("listening on")), "{}", seen());
+    let refused = open(&row, "2001:db8::8", 7000..7007);
+    let ports: Vec<&str> = refused.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(ports, ["7004", "7005", "7006"], "{refused}");
+    // The kernel makes "no route to host" of code 3.
+    assert_eq!(refused.matches("No route to host").count(), 3, "{refused}");
+    assert_eq!(open(&row, "2001:db8::9", 7000..7004), "", "another client is not touched");
+    assert!(
+        wait(Duration::from_secs(2), || seen().matches("unreachable address").count() == 3),
+        "{}",
+        seen()
+    );
+    assert!(seen().contains("2001:db8::1 > 2001:db8::8"), "from our own address: {}", seen());
+    assert_eq!(daemon.counters().get("nat64-client-ports"), Some(&3));
+
+    // The limit goes away while it runs, and another takes its place.
+    let _ = row.file(
+        "nat64",
+        "[nat64]\nprefix = \"2001:db8:64::/96\"\npool = [\"198.51.100.0/30\"]\n\
+         new-sessions-per-second-per-client = 4\n",
+    );
+    daemon.reload();
+    let many = row.sh(
+        "left",
+        &format!(
+            "for p in 1 2 3 4 5 6 7 8 9; do echo x | socat -u - UDP6-SENDTO:[{SERVER}]:9000 & done; wait"
+        ),
+    );
+    assert!(many.good, "{}", many.text);
+    let counted = daemon.counters();
+    assert!(counted.get("nat64-client-rate").is_some_and(|n| *n >= 1), "{counted:?}");
+    assert!(daemon.stop());
+}
+
+#[test]
+fn the_log_says_who_had_a_port_and_the_pool_says_when_it_is_full() {
+    let mut row = row("w");
+    let log = row.folder().join("ports.log");
+    let settings = |more: &str| {
+        format!(
+            "[nat64]\nprefix = \"2001:db8:64::/96\"\npool = [\"198.51.100.1:1024-1279\"]\nport-log = \"{}\"\n\
+             port-block-size = 64\nstatic = [\"tcp 198.51.100.1:443 = [2001:db8::9]:443\"]\n{more}\
+             [nat64.timeouts]\nudp = 2\ndanger-allow-short = true\n",
+            log.display()
+        )
+    };
+    let file = row.file("nat64", &settings(""));
+    let mut daemon = row.daemon("middle", &["run"], &file);
+    let lines = |log: &Path| -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).expect("a line is one object")).collect()
+    };
+    // Before any packet: the static binding.
+    assert!(wait(Duration::from_secs(1), || lines(&log).len() == 1), "{:?}", lines(&log));
+    let first = &lines(&log)[0];
+    assert_eq!((&first["client"], &first["ports"]), (&"2001:db8::9".into(), &"443-443".into()), "{first}");
+
+    let heard = chatter(&mut row, "heard");
+    assert_eq!(open(&row, "2001:db8::8", 7000..7010), "");
+    assert_eq!(open(&row, "2001:db8::9", 7000..7003), "");
+    // Who had the port that the server sees? What stands in the log says it.
+    let bib = daemon.ask(&["nat64", "bib"]);
+    let bindings = bib["bib"].as_array().expect("a list").clone();
+    assert!(bindings.len() >= 3, "{bib}");
+    let who = |outside: &str| {
+        let (address, port) = outside.split_once(':').expect("an endpoint");
+        let port: u16 = port.parse().expect("a port");
+        let has = |line: &&serde_json::Value| {
+            let (low, high) = line["ports"].as_str().and_then(|p| p.split_once('-')).expect("a range");
+            let (low, high): (u16, u16) = (low.parse().expect("a port"), high.parse().expect("a port"));
+            line["address"] == address && (low..=high).contains(&port)
+        };
+        let all = lines(&log);
+        let last = all.iter().rev().find(has).expect("some line has it");
+        (last["event"].clone(), last["client"].clone())
+    };
+    assert!(wait(Duration::from_secs(1), || lines(&log).len() >= 3), "{:?}", lines(&log));
+    for binding in &bindings {
+        let client =
+            binding["inside"].as_str().and_then(|i| i.strip_prefix('[')?.split_once(']')).expect("an end").0;
+        assert_eq!(
+            who(binding["outside"].as_str().expect("an end")),
+            ("allocated".into(), client.into()),
+            "{binding}"
+        );
+    }
+    assert_eq!(lines(&log).len(), 3, "a line a client: {:?}", lines(&log));
+
+    // One client needs nearly all of it: three lines more, and a warning, once.
+    let _ = open(&row, "2001:db8::8", 8000..8200);
+    assert!(daemon.log().contains("port blocks of 198.51.100.1/32:1024-1279 are in use"), "{}", daemon.log());
+    assert_eq!(daemon.log().matches("100% of the port blocks").count(), 1, "{}", daemon.log());
+    let gone = || lines(&log).iter().filter(|l| l["event"] == "released").count();
+    assert!(wait(Duration::from_secs(8), || gone() >= 3), "time gives blocks back: {:?}", lines(&log));
+    assert!(goes_on(&heard), "and the connection keeps its own");
+
+    // The file is moved away: the next one says all that holds, and the connection does not notice.
+    let old = row.folder().join("ports.log.1");
+    std::fs::rename(&log, &old).expect("it can be moved");
+    daemon.reload();
+    assert!(wait(Duration::from_secs(2), || lines(&log).len() >= 2), "{:?}", lines(&log));
+    assert!(lines(&log).iter().any(|l| l["client"] == "2001:db8::8" && l["event"] == "allocated"));
+    assert!(goes_on(&heard));
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(&log).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // What a killed run leaves is released by the next, and an orderly end releases everything.
+    daemon.kill();
+    let before = lines(&log).len();
+    let daemon = row.daemon("middle", &["run"], &file);
+    assert!(wait(Duration::from_secs(2), || lines(&log).len() >= before + 3), "{:?}", lines(&log));
+    assert_eq!(lines(&log)[before]["event"], "released");
+    assert!(daemon.stop());
+    let mut open: std::collections::BTreeMap<String, i32> = std::collections::BTreeMap::new();
+    for line in lines(&log) {
+        let change = if line["event"] == "allocated" { 1 } else { -1 };
+        *open.entry(format!("{} {} {}", line["address"], line["ports"], line["protocol"])).or_default() +=
+            change;
+    }
+    assert!(open.values().all(|n| *n == 0), "{open:?}");
+}

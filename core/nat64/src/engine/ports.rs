@@ -16,10 +16,9 @@ impl Nat64 {
         self.pool.poll_event()
     }
 
-    /// Port events that were lost because nobody fetched them.
-    #[must_use]
-    pub const fn port_events_lost(&self) -> u64 {
-        self.pool.lost_events()
+    /// Port events that were lost because nobody fetched them, since the last call.
+    pub const fn take_lost_port_events(&mut self) -> u64 {
+        self.pool.take_lost_events()
     }
 
     /// A part of the pool that is nearly all taken, or no longer so; each change once.

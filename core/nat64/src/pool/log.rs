@@ -87,9 +87,9 @@ impl Pool {
         self.log.events.pop_front()
     }
 
-    /// Events that nobody fetched in time.
-    pub(crate) const fn lost_events(&self) -> u64 {
-        self.log.lost
+    /// Events that nobody fetched in time, since the last call.
+    pub(crate) const fn take_lost_events(&mut self) -> u64 {
+        core::mem::replace(&mut self.log.lost, 0)
     }
 
     /// A static binding beside the entries is made.

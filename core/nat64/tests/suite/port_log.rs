@@ -127,6 +127,18 @@ fn nothing_is_told_where_nobody_asked() {
     assert_eq!(events(&mut lab.nat), []);
 }
 
+#[test]
+fn the_queue_has_a_bound_and_says_what_it_lost() {
+    let pool =
+        vec![PoolEntry { protocol: None, addresses: "192.0.2.0/28".parse().unwrap(), ports: 1..=65_535 }];
+    let mut lab = Lab::new(Config { pool, max_sessions: 20_000, ..logging(0) });
+    for n in 0..10_000 {
+        lab.out(udp6(client(), n, embed(SERVER), 53, b""));
+    }
+    assert_eq!((events(&mut lab.nat).len(), lab.nat.take_lost_port_events()), (8192, 10_000 - 8192));
+    assert_eq!(lab.nat.take_lost_port_events(), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
@@ -170,6 +182,6 @@ proptest! {
         lab.nat.handle_timeout(lab.now);
         reader.read(events(&mut lab.nat));
         prop_assert!(reader.0.is_empty(), "{:?}", reader.0);
-        prop_assert_eq!(lab.nat.port_events_lost(), 0);
+        prop_assert_eq!(lab.nat.take_lost_port_events(), 0);
     }
 }

@@ -29,11 +29,15 @@ impl Listed for crate::net::Heard {}
 impl Listed for crate::net::Traffic {}
 impl Listed for crate::seam::ClientView {}
 
-/// All workers know the whole pool, in the same order, and each counts what it took of its share.
+/// All workers know the parts of the pool, in the same order, and each counts its share of them.
 impl Merge for Vec<PoolView> {
     fn merge(&mut self, other: Self) {
         for (mine, theirs) in self.iter_mut().zip(other) {
             mine.used += theirs.used;
+            mine.total += theirs.total;
+            mine.blocks_used += theirs.blocks_used;
+            mine.blocks += theirs.blocks;
+            mine.level = mine.level.max(theirs.level);
         }
     }
 }
@@ -75,20 +79,30 @@ of_the_first!(Memory, RetirementView, Traced);
 
 #[cfg(test)]
 mod tests {
-    use sixgate_nat64::Proto;
+    use sixgate_nat64::{Level, Proto};
     use sixgate_reason::{NAT64_FILTERED, QUEUE_FULL};
 
     use super::*;
 
     #[test]
     fn counts_add_up_and_a_pool_is_told_once() {
-        let part = |used| {
+        let part = |used, total, level| {
             let addresses = "192.0.2.0/31".parse().unwrap();
-            vec![PoolView { protocol: Proto::Tcp, addresses, ports: 1..=9, used, total: 18 }]
+            let (protocol, ports) = (Proto::Tcp, 1..=9);
+            vec![PoolView {
+                protocol,
+                addresses,
+                ports,
+                used,
+                total,
+                blocks_used: used,
+                blocks: total,
+                level,
+            }]
         };
-        let mut pools = part(3);
-        pools.merge(part(4));
-        assert_eq!(pools, part(7));
+        let mut pools = part(3, 10, Level::Normal);
+        pools.merge(part(7, 8, Level::High));
+        assert_eq!(pools, part(10, 18, Level::High));
 
         let (mut mine, mut theirs) = (Box::<Counters>::default(), Box::<Counters>::default());
         mine.count(NAT64_FILTERED);

@@ -6,7 +6,7 @@ mod packet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 use sixgate_config::nat64 as written;
-use sixgate_nat64::{self as nat64, Config, Inside, Outside, Proto};
+use sixgate_nat64::{self as nat64, Config, Inside, Outside, Proto, Share};
 use sixgate_wire::addr::Ipv4Prefix;
 
 /// The settings of the core.
@@ -21,6 +21,13 @@ pub(crate) fn settings(
     Config {
         prefixes: file.prefixes.clone(),
         pool: file.pool.iter().filter_map(|entry| pool_entry(entry, inside)).collect(),
+        // A block is in one share.
+        share: Share {
+            unit: file.port_block_size.unwrap_or(0).max(Share::default().unit),
+            ..Share::default()
+        },
+        port_block_size: file.port_block_size.unwrap_or(0),
+        log_ports: file.port_log.is_some(),
         statics: file.statics.iter().map(static_binding).collect(),
         filtering: match file.filtering {
             written::Filtering::EndpointIndependent => nat64::Filtering::EndpointIndependent,

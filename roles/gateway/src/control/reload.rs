@@ -74,6 +74,7 @@ fn apply(control: &Control, new: Gateway) {
     }
     next.retire.clone_from(&site.retire);
     *site = next;
+    control.renew_port_log(site.config.nat64.as_ref().and_then(|nat64| nat64.port_log.as_deref()));
     // What a name is answered with leads to a translator that is there: it goes first.
     if let Some(change) = change {
         change.keep(control);

@@ -1,12 +1,15 @@
 //! The translator at a reload: what leads to its device, and what it is told.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use sixgate_config::Gateway;
 use sixgate_io_host::{Journal, Netlink};
-use sixgate_nat64::{Config, ShardMap};
+use sixgate_nat64::{Config, Level, PoolAlarm, PortEvent, ShardMap};
 
 use super::nat64::settings;
+use super::port_log::PortLog;
 use super::{Control, Site};
 use crate::Failure;
 use crate::crew::Deal;
@@ -69,6 +72,9 @@ impl Standing {
 impl Change<'_> {
     /// It is in force: the packet plane is told, and what led to the old pool goes.
     pub(crate) fn keep(mut self, control: &Control) {
+        if control.pool_alarms.lock().is_ok_and(|mut alarms| alarms.forget()) {
+            tracing::info!("nat64: what was said of the pool is over; what still holds is said again");
+        }
         control.net.tell(ToNet::Nat64(Arc::new(self.renewed)));
         if let Err(e) = self.before.remove_beside(&self.after, &mut self.netlink) {
             tracing::warn!("reload: a route that led to the translator stays until the end: {e}");
@@ -85,5 +91,49 @@ impl Change<'_> {
         if let Err(e) = rules.and_then(|()| self.after.remove_beside(&self.before, &mut self.netlink)) {
             tracing::warn!("reload: what leads to the translator is not what it was: {e}");
         }
+    }
+}
+
+impl Control {
+    /// Writes down who has which ports.
+    pub(super) fn log_ports(&self, at: Timestamp, events: Vec<PortEvent>, lost: u64) {
+        let Ok(log) = self.port_log.lock() else { return };
+        // The file may have been given up meanwhile.
+        let Some(log) = &*log else { return };
+        log.write(at, events);
+        if lost > 0 {
+            tracing::warn!(
+                "nat64.port-log: {lost} records came faster than they could be taken and are lost"
+            );
+        }
+    }
+
+    /// Says how full the pool is where that is news.
+    pub(super) fn note_alarm(&self, share: u16, alarm: &PoolAlarm) {
+        let said = self.pool_alarms.lock().ok().and_then(|mut alarms| alarms.note(share, alarm));
+        match said {
+            Some((Level::Normal, line)) => tracing::info!("{line}"),
+            Some((Level::High | Level::Full, line)) => tracing::warn!("{line}"),
+            None => {}
+        }
+    }
+
+    /// The port log as the file wants it from now on: the file that was moved away is not written any more.
+    pub(super) fn renew_port_log(&self, wanted: Option<&Path>) {
+        let Ok(mut log) = self.port_log.lock() else { return };
+        match (&*log, wanted) {
+            (Some(log), Some(path)) => log.reopen(path),
+            (Some(_), None) => *log = None,
+            (None, Some(path)) => match PortLog::start(path, Arc::clone(&self.store)) {
+                Ok(started) => *log = Some(started),
+                Err(e) => tracing::warn!("reload: {e}: who has which ports is not logged"),
+            },
+            (None, None) => {}
+        }
+    }
+
+    /// Everything is released.
+    pub(super) fn end_port_log(&self) {
+        self.renew_port_log(None);
     }
 }

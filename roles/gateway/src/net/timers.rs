@@ -1,5 +1,6 @@
 //! What happens without a packet: time-outs, the end of a batch, the farewell.
 
+use jiff::Timestamp;
 use sixgate_io_link::clock;
 use sixgate_isatap::RouterEvent;
 use sixgate_time::{Duration, Instant};
@@ -72,6 +73,22 @@ impl Worker {
         if let Some(crossing) = &mut self.crossing {
             crossing.tell();
         }
+        self.tell_of_ports();
+    }
+
+    /// Tells control who got outside ports of the translator, and whether the pool is running out.
+    pub(super) fn tell_of_ports(&mut self) {
+        let Some(nat64) = &mut self.nat64 else { return };
+        while let Some(alarm) = nat64.engine.poll_pool_alarm() {
+            let share = nat64.engine.config().share.index;
+            // Control may be gone; then nobody is left to be told.
+            let _ = self.outbox.send(ToControl::Pool { share, alarm });
+        }
+        let Some(first) = nat64.engine.poll_port_event() else { return };
+        let mut events = vec![first];
+        events.extend(std::iter::from_fn(|| nat64.engine.poll_port_event()));
+        let lost = nat64.engine.take_lost_port_events();
+        let _ = self.outbox.send(ToControl::Ports { at: Timestamp::now(), events, lost });
     }
 
     fn flush_isatap(&mut self) {

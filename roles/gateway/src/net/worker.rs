@@ -151,6 +151,8 @@ impl Worker {
     }
 
     fn turn_until_stopped(&mut self) -> io::Result<()> {
+        // Static bindings have their ports before there is any packet.
+        self.tell_of_ports();
         loop {
             let more = self.crossing.as_ref().is_some_and(Crossing::has_more);
             let timeout = if more { Some(Duration::ZERO) } else { clock::until(self.next_timeout()) };
