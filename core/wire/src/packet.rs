@@ -136,6 +136,20 @@ impl Packet {
         &mut self.buffer[self.start..]
     }
 
+    /// The same with `front` octets before it, for a read that brings a header of the device; `None` when the headroom is smaller.
+    pub fn spare_with_front_mut(&mut self, front: usize) -> Option<&mut [u8]> {
+        let from = self.start.checked_sub(front)?;
+        self.buffer.get_mut(from..)
+    }
+
+    /// The packet with a `header` of the device in front, in the headroom; `None` when that is smaller. The packet stays as
+    /// it is.
+    pub fn with_front(&mut self, header: &[u8]) -> Option<&[u8]> {
+        let from = self.start.checked_sub(header.len())?;
+        self.buffer.get_mut(from..self.start)?.copy_from_slice(header);
+        self.buffer.get(from..self.end)
+    }
+
     /// The free octets in front and the packet, for a device that reads or writes a header of its own before the packet.
     pub fn split_headroom_mut(&mut self) -> (&mut [u8], &mut [u8]) {
         let (front, rest) = self.buffer.split_at_mut(self.start);
@@ -221,6 +235,19 @@ mod tests {
         let mut p = Packet::from_slice(&[1, 2, 3, 4]);
         assert!(p.pull_front(4));
         assert_eq!(p.push_front(4), Some(&mut [0, 0, 0, 0][..]));
+    }
+
+    #[test]
+    fn a_device_header_stands_in_front_and_is_no_part_of_the_packet() {
+        let mut p = Packet::from_slice(&[1, 2]);
+        assert_eq!(p.with_front(&[8, 9]), Some(&[8, 9, 1, 2][..]));
+        assert_eq!(p.bytes(), [1, 2]);
+        assert!(p.with_front(&[0; Packet::HEADROOM + 1]).is_none());
+        p.reset();
+        p.spare_with_front_mut(2).unwrap()[..3].copy_from_slice(&[5, 6, 7]);
+        p.set_len(1);
+        assert_eq!(p.bytes(), [7]);
+        assert!(p.spare_with_front_mut(Packet::HEADROOM + 1).is_none());
     }
 
     #[test]

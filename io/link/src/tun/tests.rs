@@ -31,7 +31,7 @@ fn pump(mut a: Tun, mut b: Tun, stop: &AtomicBool, largest: &AtomicUsize) {
         let _ = poller.wait(Some(Duration::from_millis(20))).unwrap().count();
         while a.receive(&mut packet).unwrap() {
             largest.fetch_max(packet.len(), Ordering::Relaxed);
-            b.send(&packet).unwrap();
+            b.send_in_place(&mut packet).unwrap();
         }
         while b.receive(&mut packet).unwrap() {
             a.send(&packet).unwrap();

@@ -45,7 +45,7 @@ impl Translator {
         if is_v4(packet) {
             self.aliases.put_on(packet);
         }
-        self.tun.send(packet)
+        self.tun.send_in_place(packet)
     }
 
     /// Reads a packet from the kernel, own addresses restored; false when there is none.
