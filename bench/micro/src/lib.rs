@@ -7,6 +7,7 @@ mod measure;
 mod nat64;
 mod offload;
 mod packets;
+mod sessions;
 
 pub use measure::{Bench, Row};
 
@@ -16,6 +17,7 @@ pub fn measure(part: Option<String>) -> Bench {
     let mut bench = Bench::new(part);
     fabric::run(&mut bench);
     nat64::run(&mut bench);
+    sessions::run(&mut bench);
     cutter::run(&mut bench);
     offload::run(&mut bench);
     bench

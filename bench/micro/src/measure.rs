@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::counting::allocations;
 
 const ROUNDS: u32 = 5;
@@ -14,6 +16,7 @@ pub struct Bench {
     filter: Option<String>,
     rows: Vec<Row>,
     notes: Vec<String>,
+    missed: bool,
 }
 
 /// One line of the report.
@@ -27,7 +30,7 @@ pub struct Row {
 
 impl Bench {
     pub(crate) fn new(filter: Option<String>) -> Self {
-        Self { filter, rows: Vec::new(), notes: Vec::new() }
+        Self { filter, rows: Vec::new(), notes: Vec::new(), missed: false }
     }
 
     /// Measures `call`, which handles `packets` packets of `octets` octets each time.
@@ -45,16 +48,27 @@ impl Bench {
         let mut best = Duration::MAX;
         let before = allocations();
         for _ in 0..ROUNDS {
-            let start = Instant::now();
+            let start = busy();
             for _ in 0..calls {
                 call();
             }
-            best = best.min(start.elapsed());
+            best = best.min(busy() - start);
         }
         let allocations = allocations() - before;
         let nanos = best.as_nanos() as f64 / (calls * packets) as f64;
         let packets = calls * packets * u64::from(ROUNDS);
         self.rows.push(Row { name, octets, nanos, allocations, packets });
+    }
+
+    /// True when somebody asks for rows with this in their name; `unasked` where nobody asks for any.
+    pub(crate) fn wants(&self, name: &str, unasked: bool) -> bool {
+        self.filter.as_ref().map_or(unasked, |part| part.contains(name))
+    }
+
+    /// Adds a sentence below the table on something that has a limit.
+    pub(crate) fn demand(&mut self, text: String, limit: &str, good: bool) {
+        self.missed |= !good;
+        self.notes.push(format!("{text}, at most {limit}: {}", if good { "good" } else { "TOO MUCH" }));
     }
 
     /// Adds a sentence below the table.
@@ -74,11 +88,24 @@ impl Bench {
         &self.notes
     }
 
+    /// True when something is over its limit.
+    #[must_use]
+    pub fn misses(&self) -> bool {
+        self.missed
+    }
+
     /// True when a packet allocated, in any row.
     #[must_use]
     pub fn allocates(&self) -> bool {
         self.rows.iter().any(|row| row.allocations != 0)
     }
+}
+
+/// Time that this thread has had a processor: what others do on the machine takes none of it.
+fn busy() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    // Neither is negative.
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 /// Fills caches and tables; how many calls a round is.
