@@ -62,7 +62,8 @@ pub const LARGEST: usize = 1280;
 /// Writes the error about `refused` into `out`, from `from` to the source of `refused`, hop limit 64.
 ///
 /// False, with `out` empty, when RFC 4443, section 2.4 (e) forbids an error: the packet is itself an error or a
-/// redirect, its source names no single node, it went to a multicast address (too big excepted), or it is a later fragment.
+/// redirect, its source names no single node, it went to a multicast address (too big excepted), or it is a later fragment;
+/// and when its headers hide what it is.
 pub fn write(refusal: Refusal, refused: &[u8], from: Ipv6Addr, out: &mut Packet) -> bool {
     out.reset();
     let Ok(ip) = Ipv6::parse_quoted(refused) else {
@@ -104,7 +105,8 @@ fn may_be_refused(ip: &Ipv6<'_>, refusal: Refusal) -> bool {
     if ip.dst().is_multicast() && !matches!(refusal, Refusal::TooBig { .. }) {
         return false;
     }
-    let Ok(upper) = ip.upper() else { return true };
+    // What cannot be read may be an error as well.
+    let Ok(upper) = ip.upper() else { return false };
     if upper.is_later_fragment() {
         return false;
     }
@@ -152,6 +154,16 @@ mod tests {
         let icmp = Icmpv6::parse(ip.payload()).unwrap();
         assert!(icmp.checksum_ok(ip.src(), ip.dst()));
         assert_eq!((icmp.kind(), icmp.code(), icmp.word()), (2, 0, 1280));
+    }
+
+    #[test]
+    fn no_error_about_what_hides_whether_it_is_one() {
+        let (from, mut out) = ("fd00::1".parse().unwrap(), Packet::new());
+        let mut packet = udp_packet("fd00::2", "fd00::3", 16);
+        assert!(write(Refusal::NoRoute, packet.bytes(), from, &mut out));
+        // Destination options that end behind the packet.
+        packet.bytes_mut()[6] = protocol::DESTINATION;
+        assert!(!write(Refusal::NoRoute, packet.bytes(), from, &mut out));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::both::run;
+use crate::{both, both_stateless};
 
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_time: 20_000, ..ProptestConfig::with_cases(cases()) })]
@@ -14,7 +14,15 @@ proptest! {
         start in prop::collection::vec(any::<u8>(), 10),
         steps in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..60),
     ) {
-        run(&start, &steps);
+        both::run(&start, &steps);
+    }
+
+    #[test]
+    fn the_stateless_one_does_what_the_plain_one_does(
+        start in prop::collection::vec(any::<u8>(), 10),
+        steps in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..60),
+    ) {
+        both_stateless::run(&start, &steps);
     }
 }
 
@@ -107,7 +115,18 @@ const ALL: [&str; 67] = [
 
 #[test]
 fn chance_comes_by_everything() {
-    let mut met: BTreeMap<String, usize> = BTreeMap::new();
+    must_meet(both::run, &ALL);
+}
+
+#[test]
+fn chance_comes_by_everything_without_state() {
+    must_meet(both_stateless::run, &ALL_STATELESS);
+}
+
+type Met = BTreeMap<String, usize>;
+
+fn must_meet(run: fn(&[u8], &[Vec<u8>]) -> Met, all: &[&str]) {
+    let mut met = Met::new();
     let mut state = 1;
     for _ in 0..400 {
         let start = octets(&mut state, 10);
@@ -116,6 +135,74 @@ fn chance_comes_by_everything() {
             *met.entry(what).or_default() += many;
         }
     }
-    let missing: Vec<_> = ALL.iter().filter(|what| !met.contains_key(**what)).collect();
+    let missing: Vec<_> = all.iter().filter(|what| !met.contains_key(**what)).collect();
     assert!(missing.is_empty(), "{missing:?} of {met:#?}");
 }
+
+/// The same of the stateless translator.
+const ALL_STATELESS: [&str; 64] = [
+    "4 malformed-ipv4",
+    "4 malformed-transport",
+    "4 nat64-fragment-overlap",
+    "4 nat64-hop-limit",
+    "4 nat64-icmp-untranslatable",
+    "4 nat64-protocol",
+    "4 nat64-source-martian",
+    "4 nat64-source-route",
+    "4 nat64-too-big",
+    "4 nat64-udp-zero-checksum",
+    "4 siit-destination-unmapped",
+    "4 siit-icmp-fragment",
+    "4 siit-quote-unmapped",
+    "4 siit-source-unmapped",
+    "4 translated as 132",
+    "4 translated as 136",
+    "4 translated as 17",
+    "4 translated as 33",
+    "4 translated as 50",
+    "4 translated as 51",
+    "4 translated as 6",
+    "4 translated as icmp 1/0",
+    "4 translated as icmp 1/1",
+    "4 translated as icmp 1/4",
+    "4 translated as icmp 128/0",
+    "4 translated as icmp 129/0",
+    "4 translated as icmp 2/0",
+    "4 translated as icmp 3/0",
+    "4 translated as icmp 4/0",
+    "4 translated as icmp 4/1",
+    "4 translated as part of 132",
+    "4 translated as part of 17",
+    "4 translated as part of 58",
+    "4 translated as part of 6",
+    "6 malformed-extension",
+    "6 malformed-ipv6",
+    "6 malformed-transport",
+    "6 nat64-destination-denied",
+    "6 nat64-fragment-overlap",
+    "6 nat64-hop-limit",
+    "6 nat64-icmp-untranslatable",
+    "6 nat64-protocol",
+    "6 nat64-routing-header",
+    "6 nat64-source-martian",
+    "6 nat64-too-big",
+    "6 nat64-udp-zero-checksum",
+    "6 siit-destination-unmapped",
+    "6 siit-icmp-fragment",
+    "6 siit-quote-unmapped",
+    "6 siit-source-unmapped",
+    "6 translated as 132",
+    "6 translated as 136",
+    "6 translated as 17",
+    "6 translated as 33",
+    "6 translated as 50",
+    "6 translated as 6",
+    "6 translated as icmp 11/0",
+    "6 translated as icmp 129/0",
+    "6 translated as icmp 3/1",
+    "6 translated as icmp 3/3",
+    "6 translated as icmp 3/4",
+    "6 translated as icmp 8/0",
+    "6 translated as part of 17",
+    "6 translated as part of 6",
+];

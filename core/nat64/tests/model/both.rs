@@ -9,14 +9,15 @@ use sixgate_time::Instant;
 use sixgate_wire::Packet;
 use sixgate_wire::addr::Prefix64;
 
+use crate::asks::Kind;
 use crate::dice::Dice;
 use crate::octets::{Prefix, be16, put16, seal4, sealed, sum};
 use crate::packets::{self, CLIENTS, POOL, Scene};
-use crate::state::{Fate, Kind, Model, Protocol, Settings};
+use crate::state::{Fate, Model, Protocol, Settings};
 use crate::write::Sent;
 
-const GATEWAY4: [u8; 4] = [192, 0, 2, 1];
-const GATEWAY6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+pub(crate) const GATEWAY4: [u8; 4] = [192, 0, 2, 1];
+pub(crate) const GATEWAY6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const PROTOCOLS: [(Protocol, Proto); 3] = [(6, Proto::Tcp), (17, Proto::Udp), (1, Proto::Icmp)];
 
 fn proto(number: Protocol) -> Proto {
@@ -28,7 +29,7 @@ fn number(proto: Proto) -> Protocol {
 }
 
 #[derive(Clone, Copy)]
-struct Mtus(u16, u16);
+pub(crate) struct Mtus(pub(crate) u16, pub(crate) u16);
 
 impl Ways for Mtus {
     fn mtu4(&self, _: std::net::Ipv4Addr) -> u16 {
@@ -165,7 +166,7 @@ impl Both {
         let (expected_fate, expected) =
             if six { self.model.outbound(bytes, &oracle) } else { self.model.inbound(bytes) };
         assert_eq!(fate, expected_fate, "of {}", hex(bytes));
-        self.note(fate, bytes, &shipped);
+        note(&mut self.met, fate, bytes, &shipped);
         assert_eq!(shipped.len(), expected.len(), "packets out of {}", hex(bytes));
         for (shipped, expected) in shipped.iter().zip(&expected) {
             let Sent { bytes: right, fresh, quotes_fresh } = expected.clone();
@@ -180,17 +181,6 @@ impl Both {
             }
         }
         self.compare();
-    }
-
-    /// Counts what came of which kind of packet.
-    fn note(&mut self, fate: Fate, bytes: &[u8], shipped: &[Vec<u8>]) {
-        let side = if bytes.first().is_some_and(|octet| octet >> 4 == 6) { "6" } else { "4" };
-        let what = match fate {
-            Fate::Translated => format!("{side} translated as {}", kind_of(&shipped[0])),
-            Fate::Consumed => format!("{side} consumed"),
-            Fate::Drop(reason) => format!("{side} {}", reason.code()),
-        };
-        *self.met.entry(what).or_default() += 1;
     }
 
     /// The tables.
@@ -225,6 +215,17 @@ impl Both {
     }
 }
 
+/// Counts what came of which kind of packet.
+pub(crate) fn note(met: &mut BTreeMap<String, usize>, fate: Fate, bytes: &[u8], shipped: &[Vec<u8>]) {
+    let side = if bytes.first().is_some_and(|octet| octet >> 4 == 6) { "6" } else { "4" };
+    let what = match fate {
+        Fate::Translated => format!("{side} translated as {}", kind_of(&shipped[0])),
+        Fate::Consumed => format!("{side} consumed"),
+        Fate::Drop(reason) => format!("{side} {}", reason.code()),
+    };
+    *met.entry(what).or_default() += 1;
+}
+
 fn kind_of(packet: &[u8]) -> String {
     let (mut next, mut at) = if packet[0] >> 4 == 6 { (packet[6], 40) } else { (packet[9], 20) };
     let mut part = packet[0] >> 4 == 4 && be16(packet, 6) & 0x3fff != 0;
@@ -252,7 +253,7 @@ const fn name(kind: Kind) -> &'static str {
 }
 
 /// The packet without the identification that chance gave it, or gave the one that it quotes. Its header must add up.
-fn blurred(mut bytes: Vec<u8>, fresh: bool, quotes_fresh: bool) -> Vec<u8> {
+pub(crate) fn blurred(mut bytes: Vec<u8>, fresh: bool, quotes_fresh: bool) -> Vec<u8> {
     if bytes[0] >> 4 != 4 {
         return bytes;
     }
@@ -272,7 +273,7 @@ fn blurred(mut bytes: Vec<u8>, fresh: bool, quotes_fresh: bool) -> Vec<u8> {
     bytes
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 

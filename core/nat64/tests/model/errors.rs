@@ -39,6 +39,36 @@ pub(crate) fn error6(body: &[u8]) -> Option<Error<Six>> {
     (quoted.part.is_none_or(|p| p.offset == 0)).then_some(Error { message, quoted, ports, extension })
 }
 
+/// The same of a packet that may carry anything and be a later fragment, but no part of an ICMP message.
+pub(crate) fn error6_of_any(body: &[u8]) -> Option<Error<Six>> {
+    let message = said(body)?;
+    let length = if [1, 3].contains(&message.0) { usize::from(body[4]) * 8 } else { 0 };
+    let (quoted, extension) = split(body, length);
+    let quoted = read6(quoted, true).ok()?;
+    let offset = quoted.part.filter(|_| quoted.is_part()).map(|p| p.offset);
+    let ports = ends_of_any(quoted.next, 58, offset, &quoted.body, [128, 129])?;
+    (quoted.next != 1).then_some(Error { message, quoted, ports, extension })
+}
+
+pub(crate) fn error4_of_any(body: &[u8]) -> Option<Error<Four>> {
+    let message = said(body)?;
+    let length = if [3, 11, 12].contains(&message.0) { usize::from(body[5]) * 4 } else { 0 };
+    let (quoted, extension) = split(body, length);
+    let quoted = read4(quoted, true).ok()?;
+    let ports = ends_of_any(quoted.number, 1, quoted.part.map(|p| p.offset), &quoted.body, [8, 0])?;
+    (![0, 43, 44, 58, 60].contains(&quoted.number)).then_some(Error { message, quoted, ports, extension })
+}
+
+fn ends_of_any(number: u8, icmp: u8, part: Option<usize>, body: &[u8], echo: [u8; 2]) -> Option<(u16, u16)> {
+    match (number, part) {
+        (number, Some(_)) if number == icmp => None,
+        (6 | 17, Some(1..)) => Some((0, 0)),
+        (6 | 17, _) => ends(false, body, number, echo),
+        (number, None) if number == icmp => ends(true, body, number, echo),
+        _ => Some((0, 0)),
+    }
+}
+
 pub(crate) fn error4(body: &[u8]) -> Option<Error<Four>> {
     let message = said(body)?;
     let length = if [3, 11, 12].contains(&message.0) { usize::from(body[5]) * 4 } else { 0 };
@@ -75,14 +105,16 @@ pub(crate) fn to_v4(
         id: six.part.map_or(0, |p| p.id as u16),
         dont_fragment: six.part.is_none() && 20 + six.length > 1260,
         more: six.part.is_some_and(|p| p.more),
-        offset: 0,
+        offset: six.part.map_or(0, |p| p.offset),
         // Section 5.3: not one less.
         ttl: six.hops,
         number: number4(six.next),
         src: inner.src,
         dst: inner.dst,
     };
-    let quoted = [header4(&header), transport_to_v4(six, inner, six.length)].concat();
+    let later = six.part.is_some_and(|p| p.offset != 0);
+    let transport = if later { six.body.clone() } else { transport_to_v4(six, inner, six.length) };
+    let quoted = [header4(&header), transport].concat();
     let extends = [3, 11].contains(&to.0) && error.message.0 != 2;
     let mut out = placed(to, &quoted, if extends { &error.extension } else { &[] }, 4, 5, 576 - 20);
     let field = be16(body, 2);
@@ -104,7 +136,9 @@ pub(crate) fn to_v6(
         four.part.map(|p| fragment_header(number6(four.number), p.offset, p.more, p.id)).unwrap_or_default();
     let next = if four.part.is_some() { 44 } else { number6(four.number) };
     let header = header6(four.tos, fragment.len() + four.length, next, four.ttl, inner.src, inner.dst);
-    let quoted = [header, fragment, transport_to_v6(four, inner, four.length)].concat();
+    let later = four.part.is_some_and(|p| p.offset != 0);
+    let transport = if later { four.body.clone() } else { transport_to_v6(four, inner, four.length) };
+    let quoted = [header, fragment, transport].concat();
     let extends = [1, 3].contains(&to.0);
     let mut out = placed(to, &quoted, if extends { &error.extension } else { &[] }, 8, 4, 1280 - 40);
     let field = be16(body, 2);

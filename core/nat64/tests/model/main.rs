@@ -12,7 +12,9 @@
 )]
 
 mod agree;
+mod asks;
 mod both;
+mod both_stateless;
 mod dice;
 mod errors;
 mod octets;
@@ -20,5 +22,6 @@ mod packets;
 mod parts;
 mod read;
 mod state;
+mod stateless;
 mod tables;
 mod write;

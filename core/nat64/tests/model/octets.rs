@@ -97,14 +97,14 @@ pub(crate) fn unusable4(a: A4) -> bool {
     a[0] == 0 || a[0] == 127 || a[0] >= 224 || a[..2] == [169, 254]
 }
 
-/// Addresses that RFC 6052, section 3.1 keeps out of the well-known prefix, of those that the tests use.
+/// Addresses that RFC 6052, section 3.1 keeps out of the well-known prefix: not global by the registry of IANA.
 pub(crate) fn non_global4(a: A4) -> bool {
-    unusable4(a)
-        || a[0] == 10
-        || a[..2] == [192, 168]
-        || a[..3] == [192, 0, 2]
-        || a[..3] == [203, 0, 113]
-        || a[..3] == [198, 51, 100]
+    let documentation = [[192, 0, 2], [198, 51, 100], [203, 0, 113]].contains(&[a[0], a[1], a[2]]);
+    let private = a[0] == 10 || a[0] == 172 && a[1] / 16 == 1 || a[..2] == [192, 168];
+    let shared = a[0] == 100 && a[1] / 64 == 1;
+    let benchmarks = a[0] == 198 && a[1] / 2 == 9;
+    let assignments = a[..3] == [192, 0, 0] && ![9, 10].contains(&a[3]);
+    unusable4(a) || documentation || private || shared || benchmarks || assignments
 }
 
 pub(crate) fn unusable6(a: A6) -> bool {

@@ -78,7 +78,7 @@ pub(crate) fn from_v6(dice: &mut Dice<'_>, scene: &Scene<'_>) -> Vec<Vec<u8>> {
     let mut body = transport(dice, protocol, from, to, true);
     let zero = usize::from(protocol == 17 && dice.once_in(40));
     seal(dice, &mut body, protocol, &|length| pseudo6(src, dst, protocol, length), zero);
-    let next = if dice.once_in(30) { dice.pick(&[132, 50, 59, 4, 1, 135]) } else { protocol };
+    let next = if dice.once_in(30) { dice.pick(&[132, 50, 59, 4, 1, 135, 33, 136]) } else { protocol };
     if dice.once_in(5) {
         let parts = cut6(dice, src, dst, next, &body);
         return shuffled(dice, parts);
@@ -115,7 +115,7 @@ pub(crate) fn from_v4(dice: &mut Dice<'_>, scene: &Scene<'_>) -> Vec<Vec<u8>> {
     let zero = usize::from(protocol == 17 && dice.once_in(6));
     let pseudo = |length| if protocol == 1 { Vec::new() } else { pseudo4(src, dst, protocol, length) };
     seal(dice, &mut body, protocol, &pseudo, zero);
-    let number = if dice.once_in(30) { dice.pick(&[132, 50, 51, 41, 58, 0]) } else { protocol };
+    let number = if dice.once_in(30) { dice.pick(&[132, 50, 51, 41, 58, 0, 33, 136]) } else { protocol };
     let ttl = hops(dice);
     let (tos, id, dont) = (dice.octet(), dice.word(), dice.roll(2) == 0);
     if dice.once_in(5) {

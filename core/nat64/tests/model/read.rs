@@ -60,7 +60,7 @@ pub(crate) fn read6(bytes: &[u8], quoted: bool) -> Result<Six, Bad6> {
     let bytes = trimmed6(bytes, quoted).map_err(Bad6::Malformed)?;
     let (mut next, mut at) = (bytes[6], 40);
     let (mut part, mut part_end, mut routing) = (None, 0, None);
-    let mut authenticated = false;
+    let mut authenticated = None;
     let mut headers = 0;
     loop {
         let length = match next {
@@ -78,7 +78,9 @@ pub(crate) fn read6(bytes: &[u8], quoted: bool) -> Result<Six, Bad6> {
         if next == 43 && bytes[at + 3] != 0 {
             routing = Some(at + 3);
         }
-        authenticated |= next == 51;
+        if next == 51 && authenticated.is_none() {
+            authenticated = Some(at);
+        }
         let mut later = false;
         if next == 44 {
             if part.is_some() {
@@ -106,6 +108,8 @@ pub(crate) fn read6(bytes: &[u8], quoted: bool) -> Result<Six, Bad6> {
     if part.is_some() && (at != part_end || [0, 43, 44, 51, 60].contains(&next)) {
         return Err(Bad6::Behind);
     }
+    // An authentication header covers the addresses: what is behind it is hidden.
+    (next, at) = authenticated.map_or((next, at), |at| (51, at));
     let mut address = [[0; 16]; 2];
     address[0].copy_from_slice(&bytes[8..24]);
     address[1].copy_from_slice(&bytes[24..40]);
@@ -115,7 +119,7 @@ pub(crate) fn read6(bytes: &[u8], quoted: bool) -> Result<Six, Bad6> {
         src: address[0],
         dst: address[1],
         part,
-        next: if authenticated { 51 } else { next },
+        next,
         body: bytes[at..].to_vec(),
         length: 40 + usize::from(be16(bytes, 4)) - at,
     })

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use sixgate_reason::{self as reason, Reason};
 
+use crate::asks::{Ask, Kind, No, Session, ask6, headless, lifetime, probe, segment, silent, step, told};
 use crate::errors::{self, ends, error4, error6, said};
-use crate::octets::{A4, A6, Prefix, be16, non_global4, pseudo6, put16, sealed, unusable4, unusable6};
+use crate::octets::{A4, A6, Prefix, be16, non_global4, unusable4, unusable6};
 use crate::parts::Parts;
 use crate::read::{Bad4, Bad6, Four, Six, read4, read6, trimmed4, trimmed6};
 use crate::tables;
@@ -52,55 +53,11 @@ struct Binding {
     prefix: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Datagram,
-    Query,
-    V4Init,
-    V6Init,
-    Established,
-    V4Fin,
-    V6Fin,
-    BothFin,
-    Trans,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Session {
-    pub(crate) kind: Kind,
-    pub(crate) expires: u64,
-    pub(crate) prefix: usize,
-}
-
-/// What the transport header asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ask {
-    Datagram,
-    Request,
-    Reply,
-    Segment { opens: bool, syn: bool, fin: bool, rst: bool },
-}
-
 struct Held {
     outside: Outside,
     peer: Peer,
     since: u64,
     quote: Vec<u8>,
-}
-
-/// Refused, and what the sender is told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct No {
-    reason: Reason,
-    word: Option<(u8, u8, u32)>,
-}
-
-fn silent(reason: Reason) -> No {
-    No { reason, word: None }
-}
-
-fn told(reason: Reason, kind: u8, code: u8, word: u32) -> No {
-    No { reason, word: Some((kind, code, word)) }
 }
 
 /// Knows which outside the shipped one chose for a binding that is new.
@@ -699,97 +656,4 @@ impl Model {
             Err(no) => self.out.extend(own4(bytes, self.set.gateway4, no.word.unwrap())),
         }
     }
-}
-
-/// RFC 7112: a first fragment without its transport header is no accident.
-fn headless(no: No) -> No {
-    let reason =
-        if no.reason == reason::MALFORMED_TRANSPORT { reason::NAT64_FRAGMENT_OVERLAP } else { no.reason };
-    No { reason, ..no }
-}
-
-fn segment(body: &[u8]) -> Result<Ask, No> {
-    let header = body.get(12).map_or(0, |octet| usize::from(octet >> 4) * 4);
-    if body.len() < 20 || header < 20 || header > body.len() {
-        return Err(silent(reason::MALFORMED_TRANSPORT));
-    }
-    let flag = |bit: u8| body[13] & bit != 0;
-    let rst = flag(4);
-    let opens = flag(2) && !flag(16) && !rst;
-    Ok(Ask::Segment { opens, syn: flag(2) && !rst, fin: flag(1) && !flag(2) && !rst, rst })
-}
-
-fn ask6(six: &Six) -> Result<Ask, No> {
-    let body = &six.body;
-    match six.next {
-        6 => segment(body),
-        17 => {
-            let length = usize::from(if body.len() < 8 { 0 } else { be16(body, 4) });
-            if length < 8 {
-                return Err(silent(reason::MALFORMED_TRANSPORT));
-            }
-            if be16(body, 6) == 0 {
-                return Err(silent(reason::NAT64_UDP_ZERO_CHECKSUM));
-            }
-            if !six.is_part() && length > body.len() {
-                return Err(silent(reason::MALFORMED_TRANSPORT));
-            }
-            Ok(Ask::Datagram)
-        }
-        _ if body.len() < 8 => Err(silent(reason::MALFORMED_TRANSPORT)),
-        _ => match body[0] {
-            128 => Ok(Ask::Request),
-            129 => Ok(Ask::Reply),
-            _ => Err(silent(reason::NAT64_ICMP_UNTRANSLATABLE)),
-        },
-    }
-}
-
-/// RFC 6146, section 4.
-fn lifetime(kind: Kind) -> u64 {
-    match kind {
-        Kind::Datagram => 300,
-        Kind::Query => 60,
-        Kind::Established | Kind::V4Fin | Kind::V6Fin => 7440,
-        Kind::V4Init | Kind::V6Init | Kind::BothFin | Kind::Trans => 240,
-    }
-}
-
-/// RFC 6146, section 3.5.2.2, a paragraph a state.
-fn step(session: &mut Session, from_v6: bool, ask: Ask, now: u64) {
-    let Ask::Segment { syn, fin, rst, .. } = ask else {
-        session.expires = now + lifetime(session.kind);
-        return;
-    };
-    let next = match session.kind {
-        Kind::V4Init if from_v6 && syn => Kind::Established,
-        Kind::V6Init if !from_v6 && syn => Kind::Established,
-        Kind::V6Init if from_v6 && syn => Kind::V6Init,
-        Kind::V4Init | Kind::V6Init => return,
-        Kind::Established if rst => Kind::Trans,
-        Kind::Established if fin && from_v6 => Kind::V6Fin,
-        Kind::Established if fin => Kind::V4Fin,
-        Kind::Established => Kind::Established,
-        Kind::V4Fin if fin && from_v6 => Kind::BothFin,
-        Kind::V6Fin if fin && !from_v6 => Kind::BothFin,
-        kind @ (Kind::V4Fin | Kind::V6Fin) => kind,
-        Kind::BothFin => return,
-        Kind::Trans if rst => return,
-        Kind::Trans => Kind::Established,
-        kind @ (Kind::Datagram | Kind::Query) => kind,
-    };
-    session.kind = next;
-    session.expires = now + lifetime(next);
-}
-
-/// RFC 6146, section 3.5.2.2: what asks the inside whether a connection that was silent still is one.
-fn probe(src: A6, src_port: u16, (dst, dst_port): Inside) -> Sent {
-    let mut body = vec![0; 20];
-    put16(&mut body, 0, src_port);
-    put16(&mut body, 2, dst_port);
-    body[12] = 0x50;
-    body[13] = 0x10;
-    let field = sealed(&[&pseudo6(src, dst, 6, 20), &body]);
-    put16(&mut body, 16, field);
-    Sent::six([header6(0, 20, 6, 64, src, dst), body].concat())
 }

@@ -1,7 +1,7 @@
 //! Packets written: RFC 7915, sections 4.1, 4.5, 5.1 and 5.5, and the errors that the translator makes itself.
 
 use crate::octets::{A4, A6, be16, corrected, pseudo4, pseudo6, put16, seal4, sealed};
-use crate::read::{Four, Part, Six, read6, trimmed6};
+use crate::read::{Four, Part, Six, trimmed6};
 
 /// Addresses and ports on one side; both ports are the identifier of an echo message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +91,13 @@ pub(crate) fn transport_to_v4(six: &Six, ends: &Ends<A4>, whole: usize) -> Vec<u
             let new = pseudo4(ends.src, ends.dst, six.next, length);
             ports(&mut body, six.next, ends.src_port, ends.dst_port, &old, &new);
         }
-        _ => {
+        58 => {
             let kind = if body.first() == Some(&128) { 8 } else { 0 };
             echo(&mut body, kind, ends.src_port, &pseudo6(six.src, six.dst, 58, whole), &[]);
+        }
+        other => {
+            let (old, new) = ([six.src, six.dst].concat(), [ends.src, ends.dst].concat());
+            addresses(&mut body, other, &old, &new);
         }
     }
     body
@@ -109,9 +113,13 @@ pub(crate) fn transport_to_v6(four: &Four, ends: &Ends<A6>, whole: usize) -> Vec
             let new = pseudo6(ends.src, ends.dst, four.number, length);
             ports(&mut body, four.number, ends.src_port, ends.dst_port, &old, &new);
         }
-        _ => {
+        1 => {
             let kind = if body.first() == Some(&8) { 128 } else { 129 };
             echo(&mut body, kind, ends.dst_port, &[], &pseudo6(ends.src, ends.dst, 58, whole));
+        }
+        other => {
+            let (old, new) = ([four.src, four.dst].concat(), [ends.src, ends.dst].concat());
+            addresses(&mut body, other, &old, &new);
         }
     }
     body
@@ -128,6 +136,14 @@ fn ports(body: &mut [u8], number: u8, src: u16, dst: u16, old: &[u8], new: &[u8]
     let field = corrected(be16(body, at), &[old, &before], &[new, &body[..4]]);
     // RFC 768: zero means that there is none.
     put16(body, at, if number == 17 && field == 0 { 0xffff } else { field });
+}
+
+/// Protocols that a NAT64 does not carry. The checksums of DCCP and UDP-Lite cover the addresses.
+fn addresses(body: &mut [u8], number: u8, old: &[u8], new: &[u8]) {
+    if [33, 136].contains(&number) && body.len() >= 8 {
+        let field = corrected(be16(body, 6), &[old], &[new]);
+        put16(body, 6, if field == 0 { 0xffff } else { field });
+    }
 }
 
 fn echo(body: &mut [u8], kind: u8, id: u16, old: &[u8], new: &[u8]) {
@@ -198,12 +214,9 @@ pub(crate) fn own6(refused: &[u8], from: A6, (kind, code, word): (u8, u8, u32)) 
     if src[0] == 0xff || src[..15] == [0; 15] && src[15] <= 1 {
         return None;
     }
-    if let Some((next, message)) = upper6(bytes) {
-        let error = message.first().is_none_or(|kind| *kind < 128 || *kind == 137) || message.len() < 8;
-        if next == 58 && error {
-            return None;
-        }
-    } else if is_later6(bytes) {
+    let (next, message) = upper6(bytes)?;
+    let error = message.first().is_none_or(|kind| *kind < 128 || *kind == 137) || message.len() < 8;
+    if next == 58 && error {
         return None;
     }
     let quoted = &bytes[..bytes.len().min(1232)];
@@ -216,45 +229,26 @@ pub(crate) fn own6(refused: &[u8], from: A6, (kind, code, word): (u8, u8, u32)) 
 /// The transport of a packet, also of one that is refused for its headers; `None` for a later fragment or a chain that
 /// cannot be followed.
 fn upper6(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let (mut next, mut at) = (bytes[6], 40);
-    for _ in 0..10 {
+    let (mut next, mut at, mut part) = (bytes[6], 40, false);
+    for _ in 0..9 {
         let length = match next {
             0 | 43 | 60 | 44 | 51 if bytes.len() < at + 8 => return None,
             0 | 43 | 60 => (usize::from(bytes[at + 1]) + 1) * 8,
             51 => (usize::from(bytes[at + 1]) + 2) * 4,
-            44 if be16(bytes, at + 2) & 0xfff8 != 0 => return None,
-            44 => 8,
+            44 if part || be16(bytes, at + 2) & 0xfff8 != 0 => return None,
+            44 => {
+                part = true;
+                8
+            }
             _ => return Some((next, &bytes[at..])),
         };
         next = bytes[at];
         at += length;
-        if at > bytes.len() {
+        if at > bytes.len() || at - 40 > 1024 {
             return None;
         }
     }
     None
-}
-
-fn is_later6(bytes: &[u8]) -> bool {
-    match read6(bytes, false) {
-        Ok(six) => six.part.is_some_and(|p| p.offset != 0),
-        Err(_) => {
-            // The only ones that are refused with a word although they cannot be read.
-            let mut at = 40;
-            let mut next = bytes[6];
-            while at + 8 <= bytes.len() {
-                let length = match next {
-                    44 => return be16(bytes, at + 2) & 0xfff8 != 0,
-                    0 | 43 | 60 => (usize::from(bytes[at + 1]) + 1) * 8,
-                    51 => (usize::from(bytes[at + 1]) + 2) * 4,
-                    _ => return false,
-                };
-                next = bytes[at];
-                at += length;
-            }
-            false
-        }
-    }
 }
 
 /// An ICMPv4 error of our own about `refused`, if RFC 1122, section 3.2.2 allows one.
