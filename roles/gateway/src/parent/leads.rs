@@ -115,10 +115,18 @@ impl Leads {
         if there {
             script = format!("table ip {table}\ndelete table ip {table}\n");
         }
-        if !self.taken.is_empty() {
-            script.push_str(&ports::rules(&self.device, &self.aliases, &self.taken));
+        if self.taken.is_empty() {
+            return journal.nft("ip", &table, &script).map(|_| ());
         }
-        journal.nft("ip", &table, &script).map(|_| ())
+        let rules = ports::rules(&self.device, &self.aliases, &self.taken);
+        let whole = journal.nft("ip", &table, &format!("{script}{}{rules}", ports::whole(&self.device)));
+        let Err(why) = whole else { return Ok(()) };
+        tracing::debug!(%why, "the kernel does not put fragments together");
+        journal.nft("ip", &table, &(script + &rules))?;
+        tracing::info!(
+            "fragmented datagrams to this machine's own address do not come in: the kernel has no nft_tproxy"
+        );
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 //! Packets to those ports get the stand-in of their address as destination before they are routed, packets from the
 //! stand-in get the own address back after. Everything is stateless and symmetric; the kernel's own sockets keep the
 //! other ports. See `net::alias` for the other half.
+//!
+//! Only the first fragment of a datagram has ports, so the kernel puts datagrams together before it looks, where it can.
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -24,6 +26,14 @@ pub(crate) struct Taken {
     /// `None` = all three.
     pub(crate) protocol: Option<Protocol>,
     pub(crate) ports: RangeInclusive<u16>,
+}
+
+/// For `nft -f`, before [`rules`]: makes the kernel put fragments together before a packet comes to them.
+///
+/// No packet comes to this chain. What does it is that a rule for transparent proxies exists, and it costs whole packets
+/// nothing, other than connection tracking, which does it as well.
+pub(crate) fn whole(device: &str) -> String {
+    format!("table ip {} {{\n  chain whole {{\n    meta l4proto tcp tproxy to :1\n  }}\n}}\n", table(device))
 }
 
 /// The rules for `nft -f`.

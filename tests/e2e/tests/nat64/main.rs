@@ -5,7 +5,10 @@ mod bindings;
 mod errors;
 mod fragments;
 mod headers;
+mod pools;
 mod refused;
+mod settings;
+mod sizes;
 
 use sixgate_e2e::nat64::{Setting, run};
 
@@ -43,4 +46,28 @@ fn bindings() {
 fn bindings_with_a_filter() {
     let keys = format!("filtering = \"address-dependent\"\n{STATICS}");
     run("nx", &Setting { keys: &keys, ..Setting::default() }, bindings::FILTERED);
+}
+
+#[test]
+fn sizes() {
+    run("n4", &Setting { mtu4: 1400, ..Setting::default() }, sizes::NARROW4);
+    run("n6", &Setting { mtu6: 1380, ..Setting::default() }, sizes::NARROW6);
+    run("nt", &Setting { mtu4: 1000, ..Setting::default() }, sizes::TINY4);
+    run("nw", &Setting { keys: "lowest-ipv6-mtu = 1500\n", ..Setting::default() }, sizes::WIDE);
+}
+
+#[test]
+fn settings() {
+    run("np", &Setting { keys: settings::PREFIXES, ..Setting::default() }, settings::OF_PREFIXES);
+    run("ns", &Setting { keys: settings::STRICT, ..Setting::default() }, settings::OF_STRICT);
+    let well_known = Setting { prefix: "64:ff9b::/96", ..Setting::default() };
+    run("nk", &well_known, settings::OF_WELL_KNOWN);
+    run("nl", &Setting { keys: "well-known-non-global = true\n", ..well_known }, settings::OF_LIFTED);
+}
+
+#[test]
+fn pools() {
+    run("no", &Setting { pool: pools::RANGES, ..Setting::default() }, pools::OF_RANGES);
+    run("na", &Setting { pool: pools::OWN, ..Setting::default() }, pools::OF_OWN);
+    run("nc", &Setting { keys: "max-sessions-per-client = 4\n", ..Setting::default() }, pools::OF_LIMITED);
 }
