@@ -156,5 +156,15 @@ fn split_pool(nat64: &Nat64, machine: &Machine) -> Result<(Vec<Taken>, Vec<Ipv4P
         }
         taken.push(Taken { own: own[0], protocol: entry.protocol, ports: entry.ports.clone() });
     }
+    // A static binding needs the address in the pool, not the port.
+    for binding in &nat64.statics {
+        let (own, port) = (*binding.outside.ip(), binding.outside.port());
+        let is_taken = |t: &Taken| {
+            t.own == own && t.protocol.is_none_or(|p| p == binding.protocol) && t.ports.contains(&port)
+        };
+        if machine.own().any(|a| a == own) && !taken.iter().any(is_taken) {
+            taken.push(Taken { own, protocol: Some(binding.protocol), ports: port..=port });
+        }
+    }
     Ok((taken, routed))
 }

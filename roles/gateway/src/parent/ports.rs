@@ -58,7 +58,10 @@ pub(crate) fn rules(device: &str, aliases: &Aliases, taken: &[Taken]) -> String 
 /// What comes back to a range: segments, datagrams, echo replies, and errors that quote what we sent from it.
 fn inbound(range: &Taken) -> Vec<String> {
     let own = range.own;
-    let ports = format!("{}-{}", range.ports.start(), range.ports.end());
+    let ports = match (range.ports.start(), range.ports.end()) {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first}-{last}"),
+    };
     let number = u32::from(own);
     // The quoted header of an error starts eight octets into the ICMP message; without options its source address is
     // twelve octets further and its source port twenty.

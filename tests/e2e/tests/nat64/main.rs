@@ -69,5 +69,7 @@ fn settings() {
 fn pools() {
     run("no", &Setting { pool: pools::RANGES, ..Setting::default() }, pools::OF_RANGES);
     run("na", &Setting { pool: pools::OWN, ..Setting::default() }, pools::OF_OWN);
+    let statics = Setting { keys: pools::OWN_STATICS, pool: pools::OWN, ..Setting::default() };
+    run("nq", &statics, pools::OF_OWN_STATICS);
     run("nc", &Setting { keys: "max-sessions-per-client = 4\n", ..Setting::default() }, pools::OF_LIMITED);
 }

@@ -34,6 +34,15 @@ pub(crate) const OF_OWN: &[Case] = &[
     Case::new("clients meet there too", own_hairpin).cannot("has a pool of its own here"),
 ];
 
+/// Bindings on the gateway's own address, of ports that its pool has not.
+pub(crate) const OWN_STATICS: &str = "static = [\"tcp 192.0.2.1:443 = [2001:db8:1:aaaa::8]:4443\", \
+    \"udp 192.0.2.1:53 = [2001:db8:1:aaaa::8]:5353\", \"icmp 192.0.2.1:7 = [2001:db8:1:aaaa::8]:70\"]\n";
+pub(crate) const OF_OWN_STATICS: &[Case] = &[
+    Case::new("a static binding on the gateway's own address needs no port of the pool", own_statics)
+        .cannot("has none here"),
+    Case::new("and the ports beside it are the kernel's", kernels).cannot("has a pool of its own here"),
+];
+
 /// A client may have four sessions.
 pub(crate) const OF_LIMITED: &[Case] =
     &[Case::new("a client has so many sessions and no more, others are not touched", limited)
@@ -168,6 +177,23 @@ fn own_hairpin(t: &mut Talk<'_>) {
     t.client_says(&Six::of(b, t.site.embed(GATEWAY4), &Upper::Udp(6000, at.port, data(9))));
     let heard = t.client_hears();
     assert_eq!((heard.source, heard.destination), (t.site.embed(GATEWAY4), a));
+}
+
+fn own_statics(t: &mut Talk<'_>) {
+    t.client = "2001:db8:1:aaaa::8".parse().expect("an address");
+    let at = |port| Outside { address: GATEWAY4, port };
+    t.answers(at(443), &Upper::Tcp(7777, 0, SYN, vec![]), 4443);
+    assert_eq!(t.opens(&Upper::Tcp(4443, 7777, 0x12, vec![])), at(443));
+    t.answers(at(53), &Upper::Udp(7777, 0, data(30)), 5353);
+    assert_eq!(t.opens(&Upper::Udp(5353, 7777, data(30))), at(53));
+    // Echo requests from outside are the kernel's on its own address; replies to the inside's are not.
+    assert_eq!(t.opens(&Upper::Ping(70, data(30))), at(7));
+    t.answers(at(7), &Upper::Pong(0, data(30)), 70);
+    // Errors about what it sent find their way.
+    let sent = Four { ttl: 40, ..Four::of(GATEWAY4, t.server, &Upper::Udp(53, 7777, data(30))) };
+    let known = Six { hop_limit: 40, ..t.six(&Upper::Udp(5353, 7777, data(30))) };
+    let four = Four::of(t.server, GATEWAY4, &Upper::Icmp(3, 3, 0, sent.octets()));
+    t.passes_in(&four, &Upper::Icmp(1, 4, 0, known.octets()));
 }
 
 fn limited(t: &mut Talk<'_>) {
