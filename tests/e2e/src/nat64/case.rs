@@ -37,6 +37,10 @@ impl Case {
 /// One fails that must not, or the peer can do what the table says that it cannot.
 #[track_caller]
 pub fn run(test: &str, setting: &Setting<'_>, cases: &[Case]) {
+    if let (Some(why), Subject::Tayga) = (setting.peer, Subject::chosen()) {
+        let _ = std::io::stderr().write_all(format!("  the peer is left out: {why}\n").as_bytes());
+        return;
+    }
     let site = Site::new(test, setting);
     let wrong: Vec<String> = cases.iter().enumerate().filter_map(|(n, case)| judge(&site, n, case)).collect();
     let log = site.daemon().map(Watched::log).unwrap_or_default();

@@ -21,6 +21,8 @@ pub struct Setting<'a> {
     pub mtu6: u16,
     /// Commands for `ip` on the gateway, before it starts.
     pub gateway: &'a [&'a str],
+    /// Why the peer cannot be told the like, and need not be asked.
+    pub peer: Option<&'a str>,
 }
 
 impl Default for Setting<'_> {
@@ -32,6 +34,7 @@ impl Default for Setting<'_> {
             mtu4: 1500,
             mtu6: 1500,
             gateway: &[],
+            peer: None,
         }
     }
 }

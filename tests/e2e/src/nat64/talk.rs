@@ -5,10 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::craft::{Four, Six, Upper};
+use super::craft::{Four, Six, Upper, word};
 use super::site::Site;
 use super::subject::Subject;
-use crate::raw::Wire;
 use crate::watched::{Counts, Watched};
 
 /// How long a packet may take.
@@ -35,6 +34,7 @@ pub struct Talk<'a> {
     pub client: Ipv6Addr,
     /// The server of this case.
     pub server: Ipv4Addr,
+    number: u16,
     patience: Duration,
     before: Option<Counts>,
     at_client: VecDeque<Vec<u8>>,
@@ -51,6 +51,7 @@ impl<'a> Talk<'a> {
             site,
             client: Ipv6Addr::new(0x2001, 0xdb8, 1, number + 1, 0, 0, 0, 8),
             server: Ipv4Addr::new(203, 0, 112 + high, low),
+            number: number + 1,
             patience: if fails { IMPATIENCE } else { PATIENCE },
             before: site.daemon().map(Watched::counters),
             at_client: VecDeque::new(),
@@ -92,7 +93,10 @@ impl<'a> Talk<'a> {
     /// None comes, or it is no IPv6 packet.
     #[track_caller]
     pub fn client_hears(&mut self) -> Six {
-        let heard = next(&self.site.inside, &mut self.at_client, self.patience);
+        let heard = self.within_patience(|t| {
+            t.listen();
+            t.at_client.pop_front()
+        });
         Six::read(&heard.expect("a packet should arrive at the client; nothing did"))
     }
 
@@ -100,7 +104,7 @@ impl<'a> Talk<'a> {
     #[track_caller]
     pub fn client_hears_perhaps(&mut self) -> Option<Six> {
         sleep(AFTERWARDS);
-        self.at_client.extend(self.site.inside.seen());
+        self.listen();
         self.at_client.pop_front().map(|packet| Six::read(&packet))
     }
 
@@ -110,7 +114,10 @@ impl<'a> Talk<'a> {
     /// None comes, or it is no IPv4 packet.
     #[track_caller]
     pub fn server_hears(&mut self) -> Four {
-        let heard = next(&self.site.outside, &mut self.at_server, self.patience);
+        let heard = self.within_patience(|t| {
+            t.at_server.extend(t.site.outside.seen());
+            t.at_server.pop_front()
+        });
         Four::read(&heard.expect("a packet should arrive at the server; nothing did"))
     }
 
@@ -122,11 +129,25 @@ impl<'a> Talk<'a> {
         self.at_server.pop_front().map(|packet| Four::read(&packet))
     }
 
+    /// All that comes to the server until nothing comes for a moment.
+    #[track_caller]
+    pub fn server_hears_all(&mut self) -> Vec<Four> {
+        let mut heard = Vec::new();
+        loop {
+            sleep(AFTERWARDS);
+            self.at_server.extend(self.site.outside.seen());
+            if self.at_server.is_empty() {
+                return heard;
+            }
+            heard.extend(self.at_server.drain(..).map(|packet| Four::read(&packet)));
+        }
+    }
+
     /// Nothing more has come to the client, and nothing comes within a moment.
     #[track_caller]
     pub fn client_hears_nothing(&mut self) {
         sleep(AFTERWARDS);
-        self.at_client.extend(self.site.inside.seen());
+        self.listen();
         assert!(self.at_client.is_empty(), "too much arrives at the client: {:02x?}", self.at_client);
     }
 
@@ -218,6 +239,27 @@ impl<'a> Talk<'a> {
         }
     }
 
+    /// What has come to the client, but what the sessions of earlier cases say to theirs: probes of connections that have been idle.
+    fn listen(&mut self) {
+        let others = |packet: &Vec<u8>| {
+            let subnet = word(packet, 30);
+            subnet != self.number && (1..0x100).contains(&subnet)
+        };
+        let heard = self.site.inside.seen();
+        self.at_client.extend(heard.into_iter().filter(|packet| packet.len() < 40 || !others(packet)));
+    }
+
+    fn within_patience(&mut self, mut listen: impl FnMut(&mut Self) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let end = Instant::now() + self.patience;
+        loop {
+            let heard = listen(self);
+            if heard.is_some() || Instant::now() > end {
+                return heard;
+            }
+            sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Bindings and sessions of this case's client, where the gateway is ours.
     #[must_use]
     pub fn state(&self) -> Vec<serde_json::Value> {
@@ -228,19 +270,5 @@ impl<'a> Talk<'a> {
             .flat_map(|what| daemon.ask(&["nat64", what])[what].as_array().cloned().unwrap_or_default())
             .filter(|line| line["inside"].as_str().is_some_and(|inside| inside.starts_with(&client)))
             .collect()
-    }
-}
-
-fn next(wire: &Wire, waiting: &mut VecDeque<Vec<u8>>, patience: Duration) -> Option<Vec<u8>> {
-    let end = Instant::now() + patience;
-    loop {
-        waiting.extend(wire.seen());
-        if let Some(packet) = waiting.pop_front() {
-            return Some(packet);
-        }
-        if Instant::now() > end {
-            return None;
-        }
-        sleep(Duration::from_millis(1));
     }
 }

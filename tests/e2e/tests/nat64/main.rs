@@ -67,9 +67,18 @@ fn settings() {
 
 #[test]
 fn pools() {
-    run("no", &Setting { pool: pools::RANGES, ..Setting::default() }, pools::OF_RANGES);
-    run("na", &Setting { pool: pools::OWN, ..Setting::default() }, pools::OF_OWN);
-    let statics = Setting { keys: pools::OWN_STATICS, pool: pools::OWN, ..Setting::default() };
+    run(
+        "no",
+        &Setting { pool: pools::RANGES, peer: Some("it has one range"), ..Setting::default() },
+        pools::OF_RANGES,
+    );
+    let own = Setting {
+        pool: pools::OWN,
+        peer: Some("its pool is never the gateway's address here"),
+        ..Setting::default()
+    };
+    run("na", &own, pools::OF_OWN);
+    let statics = Setting { keys: pools::OWN_STATICS, ..own };
     run("nq", &statics, pools::OF_OWN_STATICS);
     run("nc", &Setting { keys: "max-sessions-per-client = 4\n", ..Setting::default() }, pools::OF_LIMITED);
 }
