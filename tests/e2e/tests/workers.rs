@@ -1,9 +1,12 @@
 //! A translator of four workers between the kernels' own TCP/IP: who owns what is nobody's business outside.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
+use sixgate_e2e::packets;
 use sixgate_e2e::plain::{Daemon, Row, wait};
+use sixgate_e2e::raw::Wire;
 use sixgate_e2e::watched::Watched;
 
 const SERVER: &str = "2001:db8:64::192.0.2.80";
@@ -103,6 +106,17 @@ fn many_clients_are_served_by_four_workers_as_by_one() {
         statics["bib"].as_array().expect("a list").iter().filter(|b| b["static"] == true).collect();
     assert_eq!((statics.len(), &statics[0]["outside"]), (1, &"198.51.100.3:8443".into()));
     assert!(count(&daemon, "sessions") + 4 > before, "what is open stays open");
+
+    // What two clients say to one another never comes from the network, on whatever queue.
+    let (pool, station) = (Ipv4Addr::new(198, 51, 100, 2), row.station("middle", "m1"));
+    let wire = Wire::open(&row.namespace("right"), "r0");
+    for port in 0..8_u16 {
+        let ports =
+            [(2000 + 64 * port).to_be_bytes(), (3000 + 64 * port).to_be_bytes(), [0, 9], [0, 0]].concat();
+        wire.send(Some(station), &packets::ipv4(pool, pool, 17, &[&ports[..], b"x"].concat()));
+    }
+    let forged = || daemon.counters().get("nat64-source-martian").copied();
+    assert!(wait(Duration::from_secs(5), || forged() == Some(8)), "{:?}", daemon.counters());
     assert!(daemon.lives() && !daemon.log().contains("WARN"), "{}", daemon.log());
     assert!(daemon.stop());
 }

@@ -94,7 +94,13 @@ impl Worker {
     pub(super) fn sort(&mut self, packet: &mut Packet) {
         let Some(crossing) = &mut self.crossing else { return };
         crossing.traffic.read += 1;
-        if !is_v4(packet) && is_for_nobody(packet) {
+        if is_v4(packet) {
+            // Among workers a packet from the pool may be one that turned back; from the network it is none.
+            if self.nat64.as_ref().is_some_and(|nat64| nat64.engine.is_forged(packet)) {
+                self.tally.count(self.now, sixgate_reason::NAT64_SOURCE_MARTIAN, format_args!("{packet:?}"));
+                return;
+            }
+        } else if is_for_nobody(packet) {
             return;
         }
         let step = crossing.shard.arrived(self.now, packet);
