@@ -5,8 +5,10 @@
 
 mod bulk;
 mod connections;
+mod crowd;
 mod datagrams;
 mod figure;
+mod frames;
 mod plot;
 mod report;
 mod round_trip;
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 use figure::Kind;
 use subject::Subject;
-use world::World;
+use world::{Mode, World};
 
 use crate::statistics::quantile;
 use crate::{Nat64, progress, stop};
@@ -32,7 +34,8 @@ pub(crate) fn run(options: &Nat64) -> Result<bool, String> {
     let world = World::up(subjects, !options.without_translator)?;
     let mut figures = figure::all();
     figures.retain(|f| options.only.as_ref().is_none_or(|part| f.name.contains(part.as_str())));
-    if figures.is_empty() {
+    let crowd = options.only.as_ref().is_none_or(|part| "sessions".contains(part.as_str()));
+    if figures.is_empty() && !crowd {
         return Err("no figure has such a name".to_owned());
     }
     for subject in subjects {
@@ -60,7 +63,14 @@ pub(crate) fn run(options: &Nat64) -> Result<bool, String> {
             }
         }
     }
-    let report = report::Report::of(figures, options, allocations, world.memory());
+    // Last, because a million sessions stay.
+    let demands = if crowd {
+        world.set(Mode::Gso)?;
+        crowd::measure(&world, options.rounds, length)?
+    } else {
+        Vec::new()
+    };
+    let report = report::Report::of(figures, options, allocations, demands);
     report.print(options.json);
     if let Some(file) = &options.svg {
         std::fs::write(file, plot::svg(&report)).map_err(|e| format!("{}: {e}", file.display()))?;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use super::crowd::Demand;
 use super::figure::{Figure, Kind};
 use super::subject::Subject;
 use crate::{Nat64, say};
@@ -15,7 +16,7 @@ pub(super) struct Report {
     seconds: f64,
     /// A packet of each row that is measured in the core.
     allocations: Vec<(String, f64)>,
-    memory: Option<u64>,
+    demands: Vec<Demand>,
     machine: Machine,
 }
 
@@ -33,21 +34,21 @@ impl Report {
         figures: Vec<Figure>,
         options: &Nat64,
         allocations: Vec<(String, f64)>,
-        memory: Option<u64>,
+        demands: Vec<Demand>,
     ) -> Self {
         Self {
             figures,
             rounds: options.rounds,
             seconds: options.seconds,
             allocations,
-            memory,
+            demands,
             machine: Machine::look(),
         }
     }
 
     /// True when no figure is below its floor and no packet allocates.
     pub(super) fn good(&self) -> bool {
-        self.figures.iter().all(Figure::good) && !self.allocates()
+        self.figures.iter().all(Figure::good) && self.demands.iter().all(Demand::good) && !self.allocates()
     }
 
     fn allocates(&self) -> bool {
@@ -60,6 +61,10 @@ impl Report {
             return;
         }
         say(&self.machine.line(self.rounds, self.seconds));
+        if self.figures.is_empty() {
+            self.print_rest();
+            return;
+        }
         say(&format!(
             "{:<24}{:<14}{:>10}{:>10}{:>10}{:>9}{:>7}{:>9}{:>7}",
             "figure", "unit", "forward", "sixgate", "tayga+nft", "ratio", "least", "x tayga", "least"
@@ -73,11 +78,18 @@ impl Report {
         say(
             "A ratio is to forwarding; of a round trip it is what is added, and beside it the part of what tayga adds.",
         );
+        self.print_rest();
+    }
+
+    /// What is beside the table.
+    fn print_rest(&self) {
         for (row, each) in &self.allocations {
             say(&format!("{row}: {each} allocations a packet"));
         }
-        if let Some(octets) = self.memory {
-            say(&format!("resident memory of sixgate afterwards: {} MB", octets / 1_000_000));
+        for demand in &self.demands {
+            let Demand { name, value, unit, most } = demand;
+            let mark = if demand.good() { "" } else { "  TOO MUCH" };
+            say(&format!("{name}: {value:.2} {unit}, at most {most}{mark}"));
         }
         if self.allocates() {
             say("A packet allocates; none may.");
@@ -88,6 +100,11 @@ impl Report {
         let figures: Vec<Value> = self.figures.iter().map(document).collect();
         let allocations: serde_json::Map<String, Value> =
             self.allocations.iter().map(|(row, each)| (row.clone(), json!(each))).collect();
+        let demands: Vec<Value> = self
+            .demands
+            .iter()
+            .map(|d| json!({"name": d.name, "value": d.value, "unit": d.unit, "most": d.most, "good": d.good()}))
+            .collect();
         json!({
             "schema": 1,
             "good": self.good(),
@@ -101,7 +118,7 @@ impl Report {
             "seconds": self.seconds,
             "figures": figures,
             "allocations_per_packet": allocations,
-            "resident_octets": self.memory,
+            "demands": demands,
         })
     }
 }

@@ -35,6 +35,16 @@ impl Space {
         run(&["ip", "netns", "exec", &self.name, "sh", "-c", command])
     }
 
+    /// What a command says here.
+    pub(super) fn output(&self, words: &[&str]) -> Result<String, String> {
+        let done = Command::new("ip").args(["netns", "exec", &self.name]).args(words).output();
+        let done = done.map_err(|e| format!("ip: {e}"))?;
+        if done.status.success() {
+            return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
+        }
+        Err(format!("{}: {}", words.join(" "), String::from_utf8_lossy(&done.stderr).trim()))
+    }
+
     /// A command that is to run here, and ends with us however we end.
     pub(super) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");

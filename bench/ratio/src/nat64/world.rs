@@ -88,6 +88,38 @@ impl World {
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
     }
 
+    /// Processor time of sixgate's workers.
+    pub(super) fn worked(&self) -> Result<Duration, String> {
+        let folder = format!("/proc/{}/task", self.sixgate.ok_or("sixgate does not run")?);
+        let mut nanos = 0;
+        for task in std::fs::read_dir(&folder).map_err(|e| format!("{folder}: {e}"))?.flatten() {
+            let read = |name| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            if read("comm").starts_with("worker") {
+                nanos += read("schedstat").split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+            }
+        }
+        Ok(Duration::from_nanos(nanos))
+    }
+
+    /// UDP bindings of sixgate.
+    pub(super) fn sessions(&self) -> Result<u64, String> {
+        let binary = std::env::var("SIXGATE_BIN").map_err(|e| e.to_string())?;
+        let socket = self.folder.join("control.sock").display().to_string();
+        let words = [&binary, "nat64", "pools", "--json", "--socket", &socket];
+        let document = self.gateway(Subject::Sixgate).output(&words)?;
+        let document: serde_json::Value =
+            serde_json::from_str(&document).map_err(|e| format!("nat64 pools: {e}"))?;
+        let pools = document["pools"].as_array().ok_or("nat64 pools has no .pools")?;
+        Ok(pools.iter().filter(|p| p["proto"] == "udp").filter_map(|p| p["used"].as_u64()).sum())
+    }
+
+    /// The station address of a gateway's device to the client.
+    pub(super) fn station(&self, subject: Subject) -> Result<[u8; 6], String> {
+        let text = self.gateway(subject).output(&["cat", "/sys/class/net/g0/address"])?;
+        let octets: Result<Vec<u8>, _> = text.trim().split(':').map(|o| u8::from_str_radix(o, 16)).collect();
+        octets.ok().and_then(|o| o.try_into().ok()).ok_or(format!("no station address: {text}"))
+    }
+
     /// Cables, addresses and routes of one way.
     fn plug(&mut self, subject: Subject) -> Result<(), String> {
         let gateway = Space::new(subject.name())?;
