@@ -86,7 +86,11 @@ fn answer(daemon: Daemon, request: &Request) -> Option<Value> {
                 inside: "[2001:db8::8]:443".parse().unwrap(),
                 outside: "192.0.2.2:443".parse().unwrap(),
                 is_static: true,
+                sessions: 3,
+                client: Some("laptop-01".to_owned()),
             }],
+            total: 12,
+            skipped: 0,
         }),
         path::DNS64_EXPLAIN => document(Explanation {
             name: request.body["name"].as_str()?.to_owned(),
@@ -382,9 +386,9 @@ fn who_counters_and_hosts_are_tables() {
     );
     assert_eq!(
         fake.text(&["nat64", "bib"]),
-        "proto  inside             outside        kind\n\
-         tcp    [2001:db8::8]:443  192.0.2.2:443  static\n\
-         1 bindings\n"
+        "proto  client     inside             outside        kind    sessions\n\
+         tcp    laptop-01  [2001:db8::8]:443  192.0.2.2:443  static  3\n\
+         1 of 12 bindings, from 1; the next with --skip 1\n"
     );
     let who = fake.ask(&["who", "--json"]).json();
     assert_eq!(who["clients"][0]["from"], "198.51.100.7");

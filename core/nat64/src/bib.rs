@@ -89,6 +89,15 @@ impl Bib {
         self.table.remove(id, hashes)
     }
 
+    /// See [`Table::slice`].
+    pub(crate) fn slice(
+        &self,
+        start: usize,
+        most: usize,
+    ) -> (impl Iterator<Item = (u32, &Binding)>, Option<usize>) {
+        self.table.slice(start, most)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Binding)> {
         self.table.iter()
     }

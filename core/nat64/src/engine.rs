@@ -10,6 +10,7 @@ mod outbound;
 pub(crate) mod own;
 mod ports;
 mod resolve;
+mod slices;
 mod views;
 
 use alloc::sync::Arc;
@@ -36,6 +37,7 @@ use crate::ways::Ways;
 
 use admission::Complaints;
 pub use explain::{Explanation, Use};
+pub use slices::{Slice, Wanted};
 pub use views::{BibView, SessionView};
 
 /// What became of a packet.

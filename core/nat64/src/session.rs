@@ -286,6 +286,15 @@ impl Sessions {
         Self { table: Table::with_capacity(0), wheel: self.wheel.twin(), addresses, key }
     }
 
+    /// See [`Table::slice`].
+    pub(crate) fn slice(
+        &self,
+        start: usize,
+        most: usize,
+    ) -> (impl Iterator<Item = (u32, &Session)>, Option<usize>) {
+        self.table.slice(start, most)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Session)> {
         self.table.iter()
     }

@@ -127,6 +127,19 @@ impl<T: Linked<N>, const N: usize> Table<T, N> {
         }
     }
 
+    /// Values in so many places from `start` on, and where the next places start; `None` behind the last.
+    pub(crate) fn slice(
+        &self,
+        start: usize,
+        most: usize,
+    ) -> (impl Iterator<Item = (u32, &T)>, Option<usize>) {
+        let end = start.saturating_add(most).min(self.slots.len());
+        let slots = self.slots.get(start..end).unwrap_or_default();
+        let values =
+            slots.iter().enumerate().filter_map(move |(n, slot)| Some(((start + n) as u32, slot.as_ref()?)));
+        (values, (end < self.slots.len()).then_some(end))
+    }
+
     /// Values in order of their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         self.slots.iter().enumerate().filter_map(|(id, slot)| Some((id as u32, slot.as_ref()?)))

@@ -11,7 +11,9 @@ use sixgate_fabric::{FlowView, Identity, Probe, Snapshot};
 use sixgate_io_tls::Stream;
 use sixgate_iphttps::session::SessionConfig;
 use sixgate_isatap::{HostView, RememberedHost, RetiringHost, RouterConfig};
-use sixgate_nat64::{BibView, Explanation, Filtering, PoolAlarm, PoolView, PortEvent, SessionView};
+use sixgate_nat64::{
+    self as nat64, BibView, Explanation, Filtering, PoolAlarm, PoolView, PortEvent, SessionView, Slice,
+};
 use sixgate_reason::{Counters, Reason};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, Prefix64};
@@ -109,11 +111,26 @@ pub(crate) enum Question {
     IsatapHost(Ipv4Addr, oneshot::Sender<Option<HostView>>),
     /// The last solicitations and drops of the ISATAP link.
     IsatapHeard(oneshot::Sender<Vec<Heard>>),
-    Bib(oneshot::Sender<Vec<BibView>>),
-    Sessions(oneshot::Sender<Vec<SessionView>>),
+    /// The bindings from a place of their table on.
+    Bib {
+        start: usize,
+        wanted: nat64::Wanted,
+        to: oneshot::Sender<Slice<BibView>>,
+    },
+    /// The sessions from a place of their table on.
+    Sessions {
+        start: usize,
+        wanted: nat64::Wanted,
+        to: oneshot::Sender<Slice<SessionView>>,
+    },
     Pools(oneshot::Sender<Vec<PoolView>>),
     /// What the translator would do with a packet; `None` where there is no translator.
-    Nat64Explain(Vec<u8>, oneshot::Sender<Option<Box<Explained>>>),
+    Nat64Explain {
+        packet: Vec<u8>,
+        /// Another worker has turned it back to the pool.
+        crossed: bool,
+        to: oneshot::Sender<Option<Box<Explained>>>,
+    },
     Counts(oneshot::Sender<Counts>),
     /// What came to each worker, and what changed workers; nothing where there is one.
     Traffic(oneshot::Sender<Vec<Traffic>>),

@@ -27,7 +27,7 @@
 //! | GET [`path::ISATAP_RETIRE`] | | [`Retirement`] |
 //! | POST [`path::ISATAP_RETIRE_PLAN`] | [`RetirePlan`] | [`Retirement`] |
 //! | POST [`path::ISATAP_RETIRE`] | [`RetireRequest`] | [`Retired`] |
-//! | GET [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
+//! | POST [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | [`Nat64Wanted`]; GET asks for all | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
 //! | POST [`path::NAT64_EXPLAIN`] | [`Nat64Question`] | [`Nat64Explanation`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
 //! | GET [`path::DNS64_STATUS`] | | [`Resolver`] |
@@ -75,7 +75,7 @@ pub use names::{
 };
 pub use nat64::{
     Binding, ExplainedBinding, Nat64Bib, Nat64Explanation, Nat64Packet, Nat64Pools, Nat64Question,
-    Nat64Sessions, Nat64Verdict, Pool, Session,
+    Nat64Sessions, Nat64Verdict, Nat64Wanted, Pool, Session,
 };
 pub use native::{Native, NativeInterface};
 pub use port_log::{PortRecord, PortRecordEvent};

@@ -40,11 +40,11 @@ pub const NATIVE: &str = "/v1/native";
 pub const ISATAP_RETIRE: &str = "/v1/isatap/retire";
 /// POST: the same as GET, with what stands in the DNS.
 pub const ISATAP_RETIRE_PLAN: &str = "/v1/isatap/retire/plan";
-/// GET
+/// GET; POST: only some.
 pub const NAT64_SESSIONS: &str = "/v1/nat64/sessions";
-/// GET
+/// GET; POST: only some.
 pub const NAT64_BIB: &str = "/v1/nat64/bib";
-/// GET
+/// GET; POST: only some.
 pub const NAT64_POOLS: &str = "/v1/nat64/pools";
 /// POST: what would become of a packet.
 pub const NAT64_EXPLAIN: &str = "/v1/nat64/explain";

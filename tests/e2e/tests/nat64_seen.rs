@@ -189,3 +189,77 @@ fn explain_is_read_from_words_hexadecimal_and_standard_input_and_ends_as_command
     assert_eq!(code, Some(3));
     assert!(wait(Duration::from_secs(1), || !socket.exists()));
 }
+
+#[test]
+fn tables_are_in_order_filtered_and_a_page_at_a_time() {
+    let mut row = row("z");
+    let daemon = row.daemon("middle", &["run"], &row.file("nat64", FILE));
+    let left = Wire::open(&row.namespace("left"), "l0");
+    let station = row.station("middle", "m0");
+    let send = |written: &str| {
+        let said = daemon.ask(&["nat64", "explain", written]);
+        left.send(Some(station), &a_hop_before(octets(said["packet"]["hex"].as_str().expect("octets"))));
+    };
+    for client in ["8", "9"] {
+        for port in [7, 5, 6] {
+            send(&format!("udp [2001:db8::{client}]:{port} > [2001:db8:64::192.0.2.80]:53"));
+        }
+    }
+    send("tcp [2001:db8::9]:9 > [2001:db8:64::192.0.2.80]:80");
+    let sessions = |words: &[&str]| daemon.ask(&[&["nat64", "sessions"], words].concat());
+    assert!(wait(Duration::from_secs(5), || sessions(&[])["total"] == 7), "{}", sessions(&[]));
+    let insides = |said: &Value, key: &str| -> Vec<String> {
+        list(said, key).iter().map(|s| s["inside"].as_str().expect("an end").to_owned()).collect()
+    };
+    let udp = ["[2001:db8::8]:5", "[2001:db8::8]:6", "[2001:db8::8]:7", "[2001:db8::9]:5"];
+    assert_eq!(insides(&sessions(&["--protocol", "udp", "--limit", "4"]), "sessions"), udp);
+    let page = sessions(&["--limit", "2", "--skip", "4"]);
+    assert_eq!(
+        (insides(&page, "sessions").len(), &page["total"], &page["skipped"]),
+        (2, &7.into(), &4.into())
+    );
+    assert_eq!(insides(&sessions(&["--client", "2001:db8::9"]), "sessions").len(), 4);
+    assert_eq!(insides(&sessions(&["--client", "2001:db8::/64"]), "sessions").len(), 7);
+    let outside = page["sessions"][0]["outside"].as_str().expect("an end");
+    assert_eq!(insides(&sessions(&["--outside", outside, "--protocol", "udp"]), "sessions").len(), 1);
+    let bib = daemon.ask(&["nat64", "bib", "--protocol", "tcp"]);
+    assert_eq!(insides(&bib, "bib"), ["[2001:db8::8]:443", "[2001:db8::9]:9"]);
+    assert_eq!((&bib["bib"][0]["static"], &bib["bib"][1]["sessions"]), (&true.into(), &1.into()));
+    let pools = daemon.ask(&["nat64", "pools", "--protocol", "tcp", "--outside", "198.51.100.9:5001"]);
+    assert_eq!(list(&pools, "pools").len(), 1, "{pools}");
+    assert_eq!((&pools["pools"][0]["total"], &pools["pools"][0]["level"]), (&10.into(), &"normal".into()));
+    for wrong in [["--client", "nobody"], ["--outside", "1.2.3"]] {
+        assert!(sessions(&wrong)["error"].is_object(), "{wrong:?}");
+    }
+    assert!(daemon.stop());
+}
+
+#[test]
+fn an_address_and_its_ipv4_address_are_told_from_each_other() {
+    let run = |words: &[&str]| {
+        let done = Command::new(sixgate_e2e::world::binary()).args(["nat64", "address"]).args(words).output();
+        let done = done.expect("the binary runs");
+        (done.status.code(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).trim().to_owned())
+    };
+    for (prefix, v4, v6) in [
+        ("64:ff9b::/96", "172.16.1.225", "64:ff9b::ac10:1e1"),
+        ("2001:db8::/32", "192.0.2.33", "2001:db8:c000:221::"),
+        ("2001:db8:100::/40", "192.0.2.33", "2001:db8:1c0:2:21::"),
+        ("2001:db8:122::/48", "192.0.2.33", "2001:db8:122:c000:2:2100::"),
+        ("2001:db8:122:300::/56", "192.0.2.33", "2001:db8:122:3c0:0:221::"),
+        ("2001:db8:122:344::/64", "192.0.2.33", "2001:db8:122:344:c0:2:2100:0"),
+        ("2001:db8:122:344::/96", "192.0.2.33", "2001:db8:122:344::c000:221"),
+    ] {
+        assert_eq!(run(&[v4, "--prefix", prefix]), (Some(0), v6.to_owned()));
+        assert_eq!(run(&[v6, "--prefix", prefix]), (Some(0), v4.to_owned()));
+        let (_, json) = run(&[v6, "--prefix", prefix, "--json"]);
+        let said: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!((&said["ipv4"], &said["ipv6"], &said["prefix"]), (&v4.into(), &v6.into(), &prefix.into()));
+    }
+    assert_eq!(run(&["172.16.1.225"]), (Some(0), "64:ff9b::ac10:1e1".to_owned()));
+    let (code, text) = run(&["2001:db8::1"]);
+    assert!(code == Some(1) && text.contains("is not in 64:ff9b::/96"), "{text}");
+    for wrong in [&["files"][..], &["172.16.1"], &["10.0.0.1", "--prefix", "2001:db8::/33"], &[]] {
+        assert_eq!(run(wrong).0, Some(2), "{wrong:?}");
+    }
+}

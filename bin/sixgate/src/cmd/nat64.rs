@@ -2,18 +2,15 @@
 
 mod explain;
 mod packet;
+mod tables;
 
 use std::net::IpAddr;
 
-use serde_json::{Value, json};
-use sixgate_api::{Nat64Bib, Nat64Pools, Nat64Sessions, path};
-use sixgate_io_control::Method;
+use serde_json::json;
 use sixgate_wire::addr::{Ipv6Prefix, Prefix64};
 
-use super::{call, show};
 use crate::cli::Context;
 use crate::exit::{Exit, Trouble};
-use crate::print::{Table, until};
 
 /// The NAT64: sessions, bindings, pools, addresses
 #[derive(clap::Args, Debug)]
@@ -25,12 +22,24 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand, Debug)]
 enum What {
-    /// Who talks to whom
-    Sessions,
-    /// Which inside end has which outside end
-    Bib,
+    /// Who talks to whom, in order of protocol and client
+    #[command(
+        after_help = "Examples:\n  sixgate nat64 sessions --client laptop-01 --protocol tcp\n  sixgate nat64 sessions --outside 192.0.2.2:40000"
+    )]
+    Sessions(tables::Which),
+    /// Which inside end has which outside end, in order of protocol and client
+    #[command(after_help = "Example: sixgate nat64 bib --client 2001:db8:1::/64 --limit 100")]
+    Bib(tables::Which),
     /// How full the pools are
-    Pools,
+    #[command(after_help = "Example: sixgate nat64 pools --protocol tcp")]
+    Pools {
+        /// Only this protocol: tcp, udp or icmp
+        #[arg(long, value_parser = ["tcp", "udp", "icmp"])]
+        protocol: Option<String>,
+        /// Only what has this address of the pool, or this address and port
+        #[arg(long, value_name = "ADDRESS[:PORT]")]
+        outside: Option<String>,
+    },
     /// What would become of a packet, and why; nothing is sent and nothing changes
     #[command(after_help = explain::HELP)]
     Explain {
@@ -50,46 +59,13 @@ enum What {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
-    let get = |path| call(context, Method::Get, path, &Value::Null);
     match &args.what {
-        What::Sessions => show(context, get(path::NAT64_SESSIONS)?, sessions),
-        What::Bib => show(context, get(path::NAT64_BIB)?, bib),
-        What::Pools => show(context, get(path::NAT64_POOLS)?, pools),
+        What::Sessions(which) => tables::sessions(which, context),
+        What::Bib(which) => tables::bib(which, context),
+        What::Pools { protocol, outside } => tables::pools(protocol.as_deref(), outside.as_deref(), context),
         What::Explain { packet } => explain::run(packet, context),
         What::Address { address, prefix } => translate(*address, *prefix, context),
     }
-}
-
-fn sessions(answer: Nat64Sessions) -> String {
-    let mut table = Table::new("", &["proto", "inside", "outside", "peer", "state", "ends in"]);
-    for s in &answer.sessions {
-        table.row([
-            s.proto.clone(),
-            s.inside.to_string(),
-            s.outside.to_string(),
-            s.peer.to_string(),
-            s.state.clone(),
-            until(s.expires),
-        ]);
-    }
-    format!("{}{} sessions\n", table.render(), answer.sessions.len())
-}
-
-fn bib(answer: Nat64Bib) -> String {
-    let mut table = Table::new("", &["proto", "inside", "outside", "kind"]);
-    for b in &answer.bib {
-        let kind = if b.is_static { "static" } else { "dynamic" };
-        table.row([b.proto.clone(), b.inside.to_string(), b.outside.to_string(), kind.to_owned()]);
-    }
-    format!("{}{} bindings\n", table.render(), answer.bib.len())
-}
-
-fn pools(answer: Nat64Pools) -> String {
-    let mut table = Table::new("", &["proto", "addresses", "ports", "used", "of"]);
-    for p in answer.pools {
-        table.row([p.proto, p.addresses, p.ports, p.used.to_string(), p.total.to_string()]);
-    }
-    table.render()
 }
 
 fn translate(address: IpAddr, prefix: Prefix64, context: &Context) -> Result<Exit, Trouble> {

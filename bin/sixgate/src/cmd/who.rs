@@ -74,13 +74,10 @@ fn milliseconds(us: u64) -> String {
 fn flows(mut answer: Value, context: &Context) -> Result<Exit, Trouble> {
     let address = answer["clients"][0]["address"].clone();
     let flows = call(context, Method::Post, path::FLOWS, &json!({"within": address}))?;
-    let sessions = call(context, Method::Get, path::NAT64_SESSIONS, &Value::Null)?;
+    let sessions = call(context, Method::Post, path::NAT64_SESSIONS, &json!({"client": address}))?;
     if context.out.json {
         answer["flows"] = flows["flows"].clone();
-        answer["nat64"] = match sessions["sessions"].as_array() {
-            Some(all) => all.iter().filter(|s| is_of(s, &address)).cloned().collect(),
-            None => Value::Null,
-        };
+        answer["nat64"] = sessions["sessions"].clone();
         context.out.document(&answer);
         return Ok(Exit::Good);
     }
@@ -97,11 +94,6 @@ fn flows(mut answer: Value, context: &Context) -> Result<Exit, Trouble> {
     }
     context.out.text(&format!("{text}{} flows\n", flows.flows.len()));
     Ok(Exit::Good)
-}
-
-fn is_of(session: &Value, address: &Value) -> bool {
-    let inside = session["inside"].as_str().and_then(|text| text.parse::<std::net::SocketAddrV6>().ok());
-    inside.is_some_and(|end| address.as_str() == Some(end.ip().to_string().as_str()))
 }
 
 fn headline(client: &Client) -> String {

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use sixgate_reason::NAT64_SOURCE_MARTIAN;
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
 use sixgate_wire::addr::Prefix64;
@@ -76,6 +77,16 @@ impl Nat64 {
     /// timer, no token and no random number. For people who ask why, not for the packet path: it copies.
     #[must_use]
     pub fn explain(&self, now: Instant, packet: &[u8], ways: impl Ways) -> Explanation {
+        self.explain_from(now, packet, ways, true)
+    }
+
+    /// The same for a packet that another translator has turned back, which shares the pool: [`Explanation::crosses`].
+    #[must_use]
+    pub fn explain_crossed(&self, now: Instant, packet: &[u8], ways: impl Ways) -> Explanation {
+        self.explain_from(now, packet, ways, false)
+    }
+
+    fn explain_from(&self, now: Instant, packet: &[u8], ways: impl Ways, network: bool) -> Explanation {
         let first = self.ends(packet);
         let hairpin = self.target_of(packet).is_some_and(|target| self.is_hairpin(target));
         let mut ends: Vec<Ends> = first.into_iter().collect();
@@ -83,7 +94,7 @@ impl Nat64 {
             // Which binding it comes in by depends on the end that it would leave from.
             let mut twin = self.twin(packet, &ends);
             twin.expire(now, EXPIRIES_A_PACKET);
-            let _ = pass(&mut twin, now, packet, &ways);
+            let _ = pass(&mut twin, now, packet, &ways, network);
             ends.extend(first.hairpinned(&twin));
         }
         let mut twin = self.twin(packet, &ends);
@@ -91,7 +102,7 @@ impl Nat64 {
         let recorder = Recorder { ways: &ways, way4: Cell::new(None), way6: Cell::new(None) };
         twin.expire(now, EXPIRIES_A_PACKET);
         let due = drained(&mut twin);
-        let (verdict, left) = pass(&mut twin, now, packet, &recorder);
+        let (verdict, left) = pass(&mut twin, now, packet, &recorder, network);
         let output = drained(&mut twin);
         let mut out = Packet::new();
         let uses = ends.iter().zip(before).map(|(ends, before)| used(&twin, ends, before)).collect();
@@ -125,11 +136,22 @@ impl Nat64 {
     }
 }
 
-/// Sends a copy of the packet through; gives the verdict, and the packet if it was translated.
-fn pass(twin: &mut Nat64, now: Instant, packet: &[u8], ways: &impl Ways) -> (Verdict, Vec<u8>) {
+/// Sends a copy of the packet through; gives the verdict, and the packet if it was translated. Whoever reads from the
+/// network looks for forgeries.
+fn pass(
+    twin: &mut Nat64,
+    now: Instant,
+    packet: &[u8],
+    ways: &impl Ways,
+    network: bool,
+) -> (Verdict, Vec<u8>) {
     let mut copy = Packet::from_slice(packet);
     let four = packet.first().is_some_and(|octet| octet >> 4 == 4);
-    let verdict = if four { twin.take_v4(now, &mut copy, ways) } else { twin.take_v6(now, &mut copy, ways) };
+    let verdict = match four {
+        true if network && twin.is_forged(&copy) => Verdict::Drop(NAT64_SOURCE_MARTIAN),
+        true => twin.take_v4(now, &mut copy, ways),
+        false => twin.take_v6(now, &mut copy, ways),
+    };
     match verdict {
         Verdict::Translated => (verdict, copy.bytes().to_vec()),
         Verdict::Consumed | Verdict::Drop(_) => (verdict, Vec::new()),

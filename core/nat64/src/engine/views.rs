@@ -46,12 +46,13 @@ pub struct SessionView {
 impl Nat64 {
     /// Bindings, in no particular order that means anything but always the same one.
     pub fn bib(&self) -> impl Iterator<Item = BibView> {
-        // A static binding is in the tables of all who share a pool, so that nobody gives its port away.
-        let mine = |b: &Binding| {
-            let owner = self.shards.as_ref().map(|shards| shards.of_outside(b.proto, b.outside));
-            !b.fixed || owner.is_none_or(|owner| owner == self.config.share.index)
-        };
-        self.bib.iter().filter(move |(_, b)| mine(b)).map(|(_, b)| Self::view_binding(b))
+        self.bib.iter().filter(|(_, b)| self.is_mine(b)).map(|(_, b)| Self::view_binding(b))
+    }
+
+    /// A static binding is in the tables of all who share a pool, so that nobody gives its port away.
+    pub(super) fn is_mine(&self, b: &Binding) -> bool {
+        let owner = self.shards.as_ref().map(|shards| shards.of_outside(b.proto, b.outside));
+        !b.fixed || owner.is_none_or(|owner| owner == self.config.share.index)
     }
 
     pub(super) const fn view_binding(b: &Binding) -> BibView {

@@ -179,7 +179,8 @@ fn packets(step: Step, nat: &Nat64, left: &Option<Vec<u8>>, came: &Option<Vec<u8
         Some(b) => b.outside,
         None => Outside { address: POOL, port: 1 + u16::from(who % 8) },
     };
-    let peer = [SERVER, OTHER][usize::from(to) % 2];
+    // One in a while says that it comes from the pool.
+    let peer = if who == 7 { POOL } else { [SERVER, OTHER][usize::from(to) % 2] };
     let toward = if server == POOL || server == MORE { outside.port } else { 53 };
     let flags = [2_u8, 0x12, 0x10, 0x11, 4, 2][usize::from(how % 6)];
     let data = vec![0x41; if how % 7 == 0 { 1441 } else { usize::from(how) }];
@@ -217,7 +218,7 @@ fn packets(step: Step, nat: &Nat64, left: &Option<Vec<u8>>, came: &Option<Vec<u8
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn what_is_explained_is_what_happens_and_an_engine_that_was_asked_goes_on_as_one_that_was_not(

@@ -27,5 +27,6 @@ mod rfc7915_icmp_errors;
 mod shards;
 mod siit;
 mod siit_properties;
+mod slices;
 mod steering;
 mod support;

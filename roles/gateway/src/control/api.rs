@@ -1,7 +1,7 @@
 //! The control socket: questions of the command line, answered from both planes.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,7 +12,6 @@ use sixgate_io_control::{Answer, Handler, Method, Request, Response};
 use sixgate_io_link::clock;
 use sixgate_time::Instant;
 
-use super::nat64::{inside, outside};
 use super::{Control, metrics};
 use crate::seam::Question;
 
@@ -81,9 +80,21 @@ impl Handler for Api {
                 Ok(wanted) => self.0.retire(wanted).await,
                 Err(response) => response,
             },
-            (Method::Get, path::NAT64_BIB) => document(self.bib().await),
-            (Method::Get, path::NAT64_SESSIONS) => document(self.sessions().await),
-            (Method::Get, path::NAT64_POOLS) => document(self.pools().await),
+            (Method::Get, path::NAT64_BIB) => self.0.nat64_bib(api::Nat64Wanted::default()).await,
+            (Method::Get, path::NAT64_SESSIONS) => self.0.nat64_sessions(api::Nat64Wanted::default()).await,
+            (Method::Get, path::NAT64_POOLS) => self.0.nat64_pools(api::Nat64Wanted::default()).await,
+            (Method::Post, path::NAT64_BIB) => match body(&request) {
+                Ok(wanted) => self.0.nat64_bib(wanted).await,
+                Err(response) => response,
+            },
+            (Method::Post, path::NAT64_SESSIONS) => match body(&request) {
+                Ok(wanted) => self.0.nat64_sessions(wanted).await,
+                Err(response) => response,
+            },
+            (Method::Post, path::NAT64_POOLS) => match body(&request) {
+                Ok(wanted) => self.0.nat64_pools(wanted).await,
+                Err(response) => response,
+            },
             (Method::Post, path::NAT64_EXPLAIN) => match body(&request) {
                 Ok(question) => self.0.nat64_explain(question).await,
                 Err(response) => response,
@@ -195,51 +206,6 @@ impl Api {
             enrolled: self.0.door.as_ref().map_or(0, |door| door.enrolled()),
             isatap_hosts: counts.hosts_served as u64,
         }
-    }
-
-    async fn bib(&self) -> api::Nat64Bib {
-        let views = self.0.net.ask(Question::Bib).await.unwrap_or_default();
-        let bib = views
-            .into_iter()
-            .map(|v| api::Binding {
-                proto: v.protocol.name().to_owned(),
-                inside: inside(v.inside),
-                outside: outside(v.outside),
-                is_static: v.is_static,
-            })
-            .collect();
-        api::Nat64Bib { bib }
-    }
-
-    async fn sessions(&self) -> api::Nat64Sessions {
-        let views = self.0.net.ask(Question::Sessions).await.unwrap_or_default();
-        let sessions = views
-            .into_iter()
-            .map(|v| api::Session {
-                proto: v.protocol.name().to_owned(),
-                inside: inside(v.inside),
-                outside: outside(v.outside),
-                peer: SocketAddrV4::new(v.peer.address, v.peer.port),
-                state: v.state.to_owned(),
-                expires: wall(v.expires),
-            })
-            .collect();
-        api::Nat64Sessions { sessions }
-    }
-
-    async fn pools(&self) -> api::Nat64Pools {
-        let views = self.0.net.ask(Question::Pools).await.unwrap_or_default();
-        let pools = views
-            .into_iter()
-            .map(|v| api::Pool {
-                proto: v.protocol.name().to_owned(),
-                addresses: v.addresses.to_string(),
-                ports: format!("{}-{}", v.ports.start(), v.ports.end()),
-                used: v.used,
-                total: v.total,
-            })
-            .collect();
-        api::Nat64Pools { pools }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may come in: the authority, the tokens, the clients, and what each of them gets.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -161,6 +162,12 @@ impl Door {
     /// Names of all clients that are let in.
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
         Ok(self.store.clients()?.into_iter().filter(|c| !c.revoked).map(|c| c.name).collect())
+    }
+
+    /// Names of all clients that are let in, by the address of their lease.
+    pub(crate) fn by_address(&self) -> BTreeMap<Ipv6Addr, String> {
+        let clients = self.store.clients().unwrap_or_default();
+        clients.into_iter().filter(|c| !c.revoked).filter_map(|c| Some((c.address?, c.name))).collect()
     }
 
     pub(crate) fn enrolled(&self) -> u64 {

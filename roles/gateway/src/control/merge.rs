@@ -1,6 +1,6 @@
 //! One answer out of those of several workers.
 
-use sixgate_nat64::PoolView;
+use sixgate_nat64::{PoolView, Slice};
 use sixgate_reason::Counters;
 
 use crate::seam::{Counts, Memory, RetirementView, Traced};
@@ -21,13 +21,19 @@ impl<T: Listed> Merge for Vec<T> {
 /// Things that a worker has for itself.
 pub(crate) trait Listed {}
 
-impl Listed for sixgate_nat64::BibView {}
-impl Listed for sixgate_nat64::SessionView {}
 impl Listed for sixgate_isatap::HostView {}
 impl Listed for sixgate_fabric::FlowView {}
 impl Listed for crate::net::Heard {}
 impl Listed for crate::net::Traffic {}
 impl Listed for crate::seam::ClientView {}
+
+/// All look at the same places of their tables; the longest decides where the end is.
+impl<T> Merge for Slice<T> {
+    fn merge(&mut self, other: Self) {
+        self.items.extend(other.items);
+        self.next = self.next.or(other.next);
+    }
+}
 
 /// All workers know the parts of the pool, in the same order, and each counts its share of them.
 impl Merge for Vec<PoolView> {
@@ -37,6 +43,7 @@ impl Merge for Vec<PoolView> {
             mine.total += theirs.total;
             mine.blocks_used += theirs.blocks_used;
             mine.blocks += theirs.blocks;
+            // One share that is full refuses clients, however empty the others are.
             mine.level = mine.level.max(theirs.level);
         }
     }

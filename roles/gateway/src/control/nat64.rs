@@ -2,6 +2,7 @@
 
 mod explain;
 mod packet;
+mod tables;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 

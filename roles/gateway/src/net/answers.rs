@@ -1,6 +1,7 @@
 //! Answers to control's questions.
 
 use sixgate_fabric::FlowView;
+use sixgate_nat64::Slice;
 
 use crate::seam::{Counts, Question};
 
@@ -28,20 +29,20 @@ impl Worker {
             Question::IsatapHost(v4, to) => {
                 let _ = to.send(self.isatap.as_ref().and_then(|link| link.router.host(v4)));
             }
-            Question::Bib(to) => {
-                let bib = self.nat64.as_ref().map(|nat64| nat64.engine.bib().collect());
-                let _ = to.send(bib.unwrap_or_default());
+            Question::Bib { start, wanted, to } => {
+                let slice = self.nat64.as_ref().map(|nat64| nat64.engine.bib_slice(start, &wanted));
+                let _ = to.send(slice.unwrap_or(Slice { items: Vec::new(), next: None }));
             }
-            Question::Sessions(to) => {
-                let sessions = self.nat64.as_ref().map(|nat64| nat64.engine.sessions().collect());
-                let _ = to.send(sessions.unwrap_or_default());
+            Question::Sessions { start, wanted, to } => {
+                let slice = self.nat64.as_ref().map(|nat64| nat64.engine.session_slice(start, &wanted));
+                let _ = to.send(slice.unwrap_or(Slice { items: Vec::new(), next: None }));
             }
             Question::Pools(to) => {
                 let pools = self.nat64.as_ref().map(|nat64| nat64.engine.pools().collect());
                 let _ = to.send(pools.unwrap_or_default());
             }
-            Question::Nat64Explain(packet, to) => {
-                let _ = to.send(self.explain(&packet).map(Box::new));
+            Question::Nat64Explain { packet, crossed, to } => {
+                let _ = to.send(self.explain(&packet, crossed).map(Box::new));
             }
             Question::Traffic(to) => {
                 let _ = to.send(self.crossing.iter().map(Crossing::traffic).collect());

@@ -10,12 +10,18 @@ use crate::seam::Explained;
 impl Worker {
     /// Asks the translator, and the fabric about the IPv6 side of it; `None` where there is no translator, or where the
     /// packet belongs to another worker's.
-    pub(super) fn explain(&mut self, packet: &[u8]) -> Option<Explained> {
+    ///
+    /// With `crossed` another worker has turned it back to the pool.
+    pub(super) fn explain(&mut self, packet: &[u8], crossed: bool) -> Option<Explained> {
         if self.crossing.as_ref().is_some_and(|crossing| !crossing.would_take(packet)) {
             return None;
         }
         let nat64 = self.nat64.as_ref()?;
-        let explanation = nat64.engine.explain(self.now, packet, &*nat64.ways);
+        let explanation = if crossed {
+            nat64.engine.explain_crossed(self.now, packet, &*nat64.ways)
+        } else {
+            nat64.engine.explain(self.now, packet, &*nat64.ways)
+        };
         let config = nat64.engine.config();
         let mut explained = Explained {
             probe: None,

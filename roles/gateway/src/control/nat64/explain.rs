@@ -35,8 +35,11 @@ impl Control {
             let line = "`packet` is not a packet: octets from the IP header on, in hexadecimal";
             return Response::failure(400, "request-invalid", line);
         };
-        let bytes = packet.clone();
-        let Some(answer) = self.net.ask(|to| Question::Nat64Explain(bytes.clone(), to)).await else {
+        let ask = |packet: &[u8], crossed| {
+            let packet = packet.to_vec();
+            self.net.ask(move |to| Question::Nat64Explain { packet: packet.clone(), crossed, to })
+        };
+        let Some(answer) = ask(&packet, false).await else {
             return Response::failure(503, "ending", "the gateway is ending");
         };
         let Some(explained) = answer else {
@@ -46,7 +49,13 @@ impl Control {
                 "this gateway translates nothing: there is no [nat64] section",
             );
         };
-        document(in_words(&packet, &explained))
+        let mut said = in_words(&packet, &explained);
+        if let Some(turned) = &explained.explanation.crosses
+            && let Some(Some(explained)) = ask(turned, true).await
+        {
+            said = joined(said, in_words(turned, &explained));
+        }
+        document(said)
     }
 }
 
@@ -103,6 +112,22 @@ fn in_words(bytes: &[u8], explained: &Explained) -> Nat64Explanation {
         result: result.clone(),
         errors: errors.clone(),
         packet: packet.clone(),
+    }
+}
+
+/// The story of a packet that leaves at one worker and comes in again at another.
+fn joined(out: Nat64Explanation, back: Nat64Explanation) -> Nat64Explanation {
+    let mut steps = out.steps;
+    steps.extend(back.steps.into_iter().filter(|step| step.step != "way"));
+    Nat64Explanation {
+        packet: out.packet,
+        direction: out.direction,
+        prefix: out.prefix,
+        embedded: out.embedded,
+        hairpin: true,
+        bindings: [out.bindings, back.bindings].concat(),
+        steps,
+        ..back
     }
 }
 
