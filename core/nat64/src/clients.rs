@@ -69,8 +69,9 @@ impl Clients {
                 rate: config.new_sessions_per_second_per_client,
             },
             prefix_length: config.client_prefix_length,
-            // Grows with the clients: there are far fewer of them than of sessions, mostly.
-            clients: HashMap::with_hasher(key),
+            // As many as sessions at worst. Address space is taken at once and memory as the table fills: a table that grows
+            // makes one packet wait until all its entries have moved.
+            clients: HashMap::with_capacity_and_hasher(config.max_sessions, key),
             over: Slab::with_capacity(0),
             over_by_session: HashMap::with_hasher(key),
         }
