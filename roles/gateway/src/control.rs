@@ -26,6 +26,7 @@ mod ptr;
 mod reload;
 mod retire;
 mod router;
+mod siit;
 mod site;
 mod status;
 mod suggest;
@@ -51,7 +52,7 @@ use tokio::task::JoinSet;
 
 pub(crate) use net::Net;
 pub(crate) use site::Site;
-pub(crate) use translator::{Renewed, Standing};
+pub(crate) use translator::{Renewed, Standing, translation};
 
 use crate::Failure;
 use crate::names::{Names, NamesConfig};
@@ -177,7 +178,7 @@ async fn serve(
     };
     let server = Server::bind(&site.config.control, 0o600)
         .map_err(|e| Failure::new(format!("control socket {}: {e}", site.config.control.display())))?;
-    let (translates, within) = (site.config.nat64.is_some(), site.fabric_mtu());
+    let (translates, within) = (site.config.translator_device().is_some(), site.fabric_mtu());
     let routes_isatap = site.config.isatap.is_some();
     let control = Arc::new(Control {
         file: path.to_path_buf(),

@@ -3,6 +3,7 @@
 //! Everything on a device of ours goes with the device; everything else is in the journal before it is done.
 
 mod devices;
+mod halves;
 mod leads;
 mod machine;
 mod native;

@@ -8,16 +8,15 @@ use sixgate_fabric::{Fabric, Limits};
 use sixgate_io_host::{Journal, Netlink, privilege};
 use sixgate_io_link::{Steering, Waker};
 use sixgate_isatap::Router;
-use sixgate_nat64::Nat64;
 use tokio::sync::mpsc::unbounded_channel;
 
+use crate::Failure;
 use crate::control::{self, Net, Site, Standing};
 use crate::crew::{Crew, Deal};
 use crate::native::Native;
-use crate::net::{IsatapLink, KernelWays, Parts, Translator, part};
+use crate::net::{Engine, IsatapLink, KernelWays, Parts, Settings, Translator};
 use crate::parent::{self, Devices, Machine};
 use crate::seam::ToNet;
-use crate::{Failure, control::nat64 as settings};
 
 /// Name of the journal in the state directory.
 const JOURNAL: &str = "gateway.journal";
@@ -81,7 +80,9 @@ fn with_journal(
         tracing::info!("packets find their workers by the kernel's own table of flows: {e}");
     }
     let crossings = match translators.first() {
-        Some(first) => deal.crossings(first.engine.config(), &wakers),
+        Some(first) => {
+            first.engine.nat64().map_or_else(Vec::new, |nat64| deal.crossings(nat64.config(), &wakers))
+        }
         None => Vec::new(),
     };
     let (mut translators, mut crossings) = (translators.into_iter(), crossings.into_iter());
@@ -130,23 +131,29 @@ fn translators(
     devices: &mut Devices,
     deal: &Deal,
 ) -> Result<Vec<Translator>, Failure> {
-    let (Some(file), Some((tun, leads))) = (&site.config.nat64, devices.nat64.take()) else {
+    let Some((tun, leads)) = devices.nat64.take() else { return Ok(Vec::new()) };
+    let (gateway4, gateway6) = parent::error_sources(machine, netlink, site.own_address())?;
+    let Some(settings) = control::translation(&site.config, machine.inside, gateway4, gateway6) else {
         return Ok(Vec::new());
     };
-    let (gateway4, gateway6) = parent::error_sources(machine, netlink, site.own_address())?;
-    let config = settings::settings(file, machine.inside, gateway4, gateway6);
     let ways = Arc::new(KernelWays::look(netlink, site.fabric_mtu())?);
-    let map = deal.map(&config);
     let further = (1..deal.of()).map(|_| tun.open_queue()).collect::<Result<Vec<_>, _>>()?;
     let mut made = Vec::new();
-    for (tun, share) in std::iter::once(tun).chain(further).zip(deal.shares(&config)) {
-        let mut engine = Nat64::new(part(&config, share), seed()?);
-        if let Some(map) = &map {
-            engine.set_shards(Arc::clone(map));
-        }
+    for (tun, engine) in std::iter::once(tun).chain(further).zip(engines(&settings, deal)?) {
         made.push(Translator { tun, engine, aliases: leads.aliases().clone(), ways: Arc::clone(&ways) });
     }
     Ok(made)
+}
+
+/// As many as there are workers.
+fn engines(settings: &Settings, deal: &Deal) -> Result<Vec<Engine>, Failure> {
+    let config = match settings {
+        Settings::Stateful(config) => config,
+        Settings::Stateless(config) => return Ok(vec![Engine::stateless(config.clone(), seed()?)]),
+    };
+    let map = deal.map(config);
+    let engine = |share| Ok(Engine::stateful(config, share, map.as_ref(), seed()?));
+    deal.shares(config).map(engine).collect()
 }
 
 fn isatap(site: &Site, machine: &Machine, devices: &mut Devices) -> Result<Option<IsatapLink>, Failure> {

@@ -17,6 +17,7 @@ use crate::native::{self, Native};
 use crate::policy::{self, Policy};
 use crate::reader::{At, Node, Table};
 use crate::report::{Report, Span};
+use crate::siit::{self, Siit};
 use crate::values::{self, NameOrAddress};
 
 mod between;
@@ -37,6 +38,8 @@ pub struct Gateway {
     pub pki: Option<Pki>,
     /// `[nat64]`; on with `[gateway]`.
     pub nat64: Option<Nat64>,
+    /// `[siit]`; never beside `nat64`.
+    pub siit: Option<Siit>,
     /// `[dns]`; on with `[gateway]`.
     pub dns: Option<Dns>,
     /// `[dns64]`; on with `[gateway]`.
@@ -53,6 +56,15 @@ pub struct Gateway {
     pub metrics: Option<Metrics>,
     /// What may be opened. `None` = nothing is filtered: NAT64 or DNS64 alone, without `[[policy]]`.
     pub policy: Option<Policy>,
+}
+
+impl Gateway {
+    /// Name of the translator's device, of whichever kind the translator is.
+    #[must_use]
+    pub fn translator_device(&self) -> Option<&str> {
+        let stateful = self.nat64.as_ref().map(|nat64| nat64.device.as_str());
+        stateful.or(self.siit.as_ref().map(|siit| siit.device.as_str()))
+    }
 }
 
 /// `[gateway]`
@@ -122,7 +134,6 @@ const DEVICE: &str = "sixgate0";
 
 pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Option<Gateway> {
     let header = header::read(&mut root, base, report);
-    root.not_yet("siit", "the stateless translator [siit]", report);
     root.not_yet("cluster", "clusters", report);
     let gateway = root.take("gateway");
     let site_read = gateway.as_ref().and_then(|n| read_site(n, report));
@@ -139,14 +150,17 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     let nat64_node = root.take("nat64");
     let nat64 =
         nat64_node.as_ref().and_then(|n| nat64::read(n, site.map(Site::nat64), has_gateway, base, report));
+    let siit_node = root.take("siit");
+    let siit = siit_node.as_ref().and_then(|n| siit::read(n, report));
     let dns_node = root.take("dns");
     let routes = names.as_ref().map_or(&[][..], |n| n.route.as_slice());
     let dns = dns_node.as_ref().and_then(|n| dns::read(n, base, site, has_gateway, routes, report));
     let dns64_node = root.take("dns64");
-    let first_prefix = match (&nat64, site) {
-        (Some(read), _) => read.value.prefixes.first().copied(),
-        (None, Some(site)) => Some(site.nat64()),
-        (None, None) => None,
+    let first_prefix = match (&nat64, &siit, site) {
+        (Some(read), _, _) => read.value.prefixes.first().copied(),
+        (None, Some(read), _) => read.value.prefixes.first().copied(),
+        (None, None, Some(site)) => Some(site.nat64()),
+        (None, None, None) => None,
     };
     let dns64 = dns64_node.as_ref().and_then(|n| dns64::read(n, first_prefix, report));
     let isatap_node = root.take("isatap");
@@ -158,7 +172,8 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
     let metrics = root.take("metrics").and_then(|n| metrics::read(&n, report));
     let policy_node = root.take("policy");
     let given_policy = policy_node.as_ref().map(|n| policy::read(n, report));
-    let has_something = has_gateway || nat64_node.is_some() || dns_node.is_some() || isatap_node.is_some();
+    let translates = nat64_node.is_some() || siit_node.is_some();
+    let has_something = has_gateway || translates || dns_node.is_some() || isatap_node.is_some();
     let empty = root.is_empty_but(&["schema", "control", "state"]);
     root.finish(report);
 
@@ -174,11 +189,16 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
         },
         report,
     );
+    if let Some(siit) = &siit_node {
+        let others = [nat64_node.as_ref(), gateway.as_ref(), isatap_node.as_ref(), policy_node.as_ref()];
+        between::one_translator(siit, others.into_iter().flatten(), report);
+    }
     between::directory(ldap_node.as_ref(), isatap.as_ref(), report);
     if !has_something && empty {
         report.nothing_to_do();
     }
-    let uses = between::uses(site_read.as_ref(), nat64.as_ref(), isatap.as_ref(), native.as_ref());
+    let uses =
+        between::uses(site_read.as_ref(), nat64.as_ref(), siit.as_ref(), isatap.as_ref(), native.as_ref());
     between::prefixes(&uses, dns64.as_ref(), report);
     between::devices(site_read.as_ref(), nat64.as_ref(), isatap.as_ref(), report);
     if let (Some(policy), Some(node)) = (&given_policy, &policy_node)
@@ -204,6 +224,7 @@ pub(crate) fn read(mut root: Table<'_>, base: &Path, report: &mut Report) -> Opt
         ip_https,
         pki,
         nat64,
+        siit: siit.map(|r| r.value),
         dns,
         dns64,
         isatap,

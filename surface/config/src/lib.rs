@@ -18,7 +18,7 @@
 //! | --- | --- |
 //! | [`report`], [`rule`] | faults with file, line, column and what is allowed; the list of rules |
 //! | [`gateway`](mod@gateway) | the gateway's file, and what is derived between its sections |
-//! | [`nat64`], [`dns`], [`dns64`], [`isatap`], [`ldap`], [`native`], [`names`], [`policy`] | its sections |
+//! | [`nat64`], [`siit`], [`dns`], [`dns64`], [`isatap`], [`ldap`], [`native`], [`names`], [`policy`] | its sections |
 //! | [`header`] | what every file may say |
 //! | [`client`](mod@client), [`host`](mod@host) | the files of the other roles |
 //! | [`values`] | names, endpoints, prefixes |
@@ -42,6 +42,7 @@ pub mod policy;
 mod reader;
 pub mod report;
 pub mod rule;
+pub mod siit;
 pub mod values;
 
 pub use client::Client;
@@ -58,6 +59,7 @@ pub use native::Native;
 pub use policy::Policy;
 pub use report::{Finding, Report, Severity};
 pub use rule::Rule;
+pub use siit::Siit;
 pub use values::{DnsName, IpPrefix, NameOrAddress};
 
 use reader::Table;

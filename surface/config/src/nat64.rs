@@ -248,21 +248,17 @@ fn options(table: &mut Table<'_>, value: &mut Nat64, report: &mut Report) {
         ];
         value.filtering = node.choice(&words, report).unwrap_or(value.filtering);
     }
-    if let Some(node) = table.take("udp-zero-checksum") {
-        let words = [("compute", ZeroChecksum::Compute), ("drop", ZeroChecksum::Drop)];
-        value.udp_zero_checksum = node.choice(&words, report).unwrap_or(value.udp_zero_checksum);
-    }
-    for (key, slot) in [
-        ("inbound-icmp-echo", &mut value.inbound_icmp_echo),
-        ("well-known-non-global", &mut value.well_known_non_global),
-        ("reset-traffic-class", &mut value.reset_traffic_class),
-    ] {
-        if let Some(given) = table.take(key).and_then(|n| n.boolean(report)) {
-            *slot = given;
-        }
-    }
-    if let Some(mtu) = table.take("lowest-ipv6-mtu").and_then(|n| n.number(1280, 65_535, report)) {
-        value.lowest_ipv6_mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+    let slots = Slots {
+        lowest_ipv6_mtu: &mut value.lowest_ipv6_mtu,
+        udp_zero_checksum: &mut value.udp_zero_checksum,
+        well_known_non_global: &mut value.well_known_non_global,
+        reset_traffic_class: &mut value.reset_traffic_class,
+        source4: &mut value.source4,
+        source6: &mut value.source6,
+    };
+    slots.fill(table, report);
+    if let Some(given) = table.take("inbound-icmp-echo").and_then(|n| n.boolean(report)) {
+        value.inbound_icmp_echo = given;
     }
     if let Some(n) = table.take("max-sessions").and_then(|n| n.number(1, 16_777_216, report)) {
         value.max_sessions = u32::try_from(n).unwrap_or(u32::MAX);
@@ -270,12 +266,47 @@ fn options(table: &mut Table<'_>, value: &mut Nat64, report: &mut Report) {
     value.limits = limits::read(table, report);
     let workers = table.take("workers").and_then(|n| n.number(1, MOST_WORKERS, report));
     value.workers = workers.and_then(|n| u16::try_from(n).ok());
-    value.source4 = table.take("source4").and_then(|n| n.parse(source4, report));
-    value.source6 = table.take("source6").and_then(|n| n.parse(values::ipv6_address_or_prefix, report));
 }
 
-/// `prefix` or `prefixes`.
-fn read_prefixes(table: &mut Table<'_>, derivable: bool, report: &mut Report) -> Vec<At<Prefix64>> {
+/// What every translator may be told, the stateless one too.
+pub(crate) struct Slots<'a> {
+    pub(crate) lowest_ipv6_mtu: &'a mut u16,
+    pub(crate) udp_zero_checksum: &'a mut ZeroChecksum,
+    pub(crate) well_known_non_global: &'a mut bool,
+    pub(crate) reset_traffic_class: &'a mut bool,
+    pub(crate) source4: &'a mut Option<Ipv4Prefix>,
+    pub(crate) source6: &'a mut Option<Ipv6Prefix>,
+}
+
+impl Slots<'_> {
+    /// Reads what the table says; the rest keeps its default.
+    pub(crate) fn fill(self, table: &mut Table<'_>, report: &mut Report) {
+        if let Some(node) = table.take("udp-zero-checksum") {
+            let words = [("compute", ZeroChecksum::Compute), ("drop", ZeroChecksum::Drop)];
+            *self.udp_zero_checksum = node.choice(&words, report).unwrap_or(*self.udp_zero_checksum);
+        }
+        for (key, slot) in [
+            ("well-known-non-global", self.well_known_non_global),
+            ("reset-traffic-class", self.reset_traffic_class),
+        ] {
+            if let Some(given) = table.take(key).and_then(|n| n.boolean(report)) {
+                *slot = given;
+            }
+        }
+        if let Some(mtu) = table.take("lowest-ipv6-mtu").and_then(|n| n.number(1280, 65_535, report)) {
+            *self.lowest_ipv6_mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+        }
+        *self.source4 = table.take("source4").and_then(|n| n.parse(source4, report));
+        *self.source6 = table.take("source6").and_then(|n| n.parse(values::ipv6_address_or_prefix, report));
+    }
+}
+
+/// `prefix` or `prefixes`. Neither is a fault unless there is something else in its place.
+pub(crate) fn read_prefixes(
+    table: &mut Table<'_>,
+    derivable: bool,
+    report: &mut Report,
+) -> Vec<At<Prefix64>> {
     let one = table.take("prefix");
     let many = table.take("prefixes");
     if let (Some(_), Some(many)) = (&one, &many) {
@@ -340,7 +371,7 @@ pub(crate) fn well_known() -> Prefix64 {
 }
 
 /// True for addresses that cannot be an outside address of a translator.
-fn unusable(address: Ipv4Addr) -> bool {
+pub(crate) fn unusable(address: Ipv4Addr) -> bool {
     let first = address.octets()[0];
     first == 0 || first >= 224 || address.is_loopback() || address.is_link_local()
 }

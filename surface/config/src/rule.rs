@@ -53,6 +53,7 @@ rules! {
     PoolEntry "pool-entry" "a pool entry is [proto/]address-or-prefix[:ports]";
     Ports "ports" "ports are a number or a range from low to high";
     Static "static" "a static binding is `proto IPv4:port = [IPv6]:port` and has its address in the pool";
+    Mapping "mapping" "a mapping is `IPv6-prefix = IPv4-prefix`, with no more bits behind the IPv4 length than behind the IPv6 one";
     Timeout "timeout" "timeouts are not below the floors of the RFCs";
     Lifetime "lifetime" "the preferred lifetime is not above the valid one";
     Needs "needs" "a section has the sections that it rests on";

@@ -67,7 +67,8 @@ impl Row {
         self.ip(switch, &format!("link set {port} master sw"));
     }
 
-    fn cable(&self, a_machine: &str, a: &str, b_machine: &str, b: &str) {
+    /// A cable between two machines, with a device at each end.
+    pub fn cable(&self, a_machine: &str, a: &str, b_machine: &str, b: &str) {
         let (from, to) = (self.namespace(a_machine), self.namespace(b_machine));
         outside(&["ip", "link", "add", a, "netns", &from, "type", "veth", "peer", "name", b, "netns", &to]);
         self.ip(a_machine, &format!("link set {a} up"));

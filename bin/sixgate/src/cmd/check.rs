@@ -69,6 +69,7 @@ fn functions(gateway: &Gateway) -> Vec<&'static str> {
     [
         (gateway.ip_https.is_some(), "IP-HTTPS"),
         (gateway.nat64.is_some(), "NAT64"),
+        (gateway.siit.is_some(), "SIIT"),
         (gateway.dns64.is_some(), "DNS64"),
         (gateway.dns.is_some() && gateway.dns64.is_none(), "DNS"),
         (gateway.isatap.is_some(), "ISATAP router"),

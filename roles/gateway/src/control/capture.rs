@@ -76,7 +76,8 @@ fn addresses_of(v4: Ipv4Addr, site: &Site) -> Vec<IpAddr> {
         addresses.extend(prefixes.iter().map(|p| IpAddr::V6(isatap::address(p.address(), form, v4))));
         addresses.push(IpAddr::V6(isatap::link_local(form, v4)));
     }
-    let prefixes = site.config.nat64.iter().flat_map(|n| &n.prefixes);
+    let (stateful, stateless) = (site.config.nat64.iter(), site.config.siit.iter());
+    let prefixes = stateful.flat_map(|n| &n.prefixes).chain(stateless.flat_map(|s| &s.prefixes));
     addresses.extend(prefixes.map(|p| IpAddr::V6(p.embed(v4))));
     addresses
 }

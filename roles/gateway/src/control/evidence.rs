@@ -106,12 +106,12 @@ fn settings(config: &Gateway) -> Vec<Setting> {
         all.push(Setting { name, wanted, found, purpose: purpose.to_owned() });
     };
     let forwarding = |version: &str, device: &str| format!("net/{version}/conf/{device}/forwarding");
-    if let Some(nat64) = &config.nat64 {
+    if let Some(device) = config.translator_device() {
         let answers = "answers of IPv4 servers on their way into the translator";
         match &config.site {
             Some(site) => {
                 need(forwarding("ipv4", &site.inside), &["1"], answers);
-                need(forwarding("ipv4", &nat64.device), &["1"], "what the translator sends to IPv4 servers");
+                need(forwarding("ipv4", device), &["1"], "what the translator sends to IPv4 servers");
             }
             None => {
                 need("net/ipv4/ip_forward".to_owned(), &["1"], "what the translator sends and gets in IPv4")
@@ -124,9 +124,9 @@ fn settings(config: &Gateway) -> Vec<Setting> {
             &loose,
             "addresses that stand in for our own on the translator's device",
         );
-        need(format!("net/ipv4/conf/{}/rp_filter", nat64.device), &loose, "the translator's device");
+        need(format!("net/ipv4/conf/{device}/rp_filter"), &loose, "the translator's device");
     }
-    if config.site.is_none() && (config.nat64.is_some() || config.isatap.is_some()) {
+    if config.site.is_none() && (config.translator_device().is_some() || config.isatap.is_some()) {
         need(forwarding("ipv6", "all"), &["1"], "packets between our devices and the others");
         if let Some(isatap) = &config.isatap {
             need(
@@ -139,8 +139,9 @@ fn settings(config: &Gateway) -> Vec<Setting> {
             }
         }
     }
-    let devices = config.site.iter().map(|s| &s.device).chain(config.isatap.iter().map(|i| &i.device));
-    for device in devices.chain(config.nat64.iter().map(|n| &n.device)) {
+    let devices =
+        config.site.iter().map(|s| s.device.as_str()).chain(config.isatap.iter().map(|i| i.device.as_str()));
+    for device in devices.chain(config.translator_device()) {
         need(format!("net/ipv6/conf/{device}/disable_ipv6"), &["0"], "IPv6 on a device of ours");
     }
     all

@@ -36,10 +36,7 @@ pub(crate) fn settings(
         },
         inbound_icmp_echo: file.inbound_icmp_echo,
         lowest_ipv6_mtu: file.lowest_ipv6_mtu,
-        zero_checksum: match file.udp_zero_checksum {
-            written::ZeroChecksum::Compute => nat64::ZeroChecksum::Compute,
-            written::ZeroChecksum::Drop => nat64::ZeroChecksum::Drop,
-        },
+        zero_checksum: zero_checksum(file.udp_zero_checksum),
         well_known_non_global: file.well_known_non_global,
         source4: file.source4,
         source6: file.source6,
@@ -59,6 +56,14 @@ pub(crate) fn settings(
             ..nat64::Timeouts::default()
         },
         ..Config::default()
+    }
+}
+
+/// What the core calls it.
+pub(crate) const fn zero_checksum(written: written::ZeroChecksum) -> nat64::ZeroChecksum {
+    match written {
+        written::ZeroChecksum::Compute => nat64::ZeroChecksum::Compute,
+        written::ZeroChecksum::Drop => nat64::ZeroChecksum::Drop,
     }
 }
 

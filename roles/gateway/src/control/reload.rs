@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sixgate_config::isatap::Isatap;
 use sixgate_config::nat64::Nat64;
-use sixgate_config::{Dns, Dns64, Gateway};
+use sixgate_config::{Dns, Dns64, Gateway, Siit};
 
 use super::translator::Change;
 use super::{Control, Site, allowed};
@@ -32,7 +32,8 @@ fn apply(control: &Control, new: Gateway) {
     let Ok(mut site) = control.site.lock() else { return };
     if !same_beside(&site.config, &new) {
         tracing::warn!(
-            "reload: only [nat64] without `device` and `workers`, and without its prefixes where [native] advertises them, [[policy]], \
+            "reload: only [nat64] and [siit] without `device` and `workers`, and without prefixes that [native] advertises, \
+             [[policy]], \
              [ldap], what [isatap] offers, and to whom, and how [dns] and [dns64] answer change while running; the rest \
              waits for a restart"
         );
@@ -96,6 +97,9 @@ fn taken_over(old: &Gateway, new: &Gateway) -> Gateway {
     if let (Some(mine), Some(theirs)) = (&mut taken.isatap, &new.isatap) {
         *mine = offered_by(mine, theirs);
     }
+    if let (Some(mine), Some(theirs)) = (&mut taken.siit, &new.siit) {
+        *mine = Siit { device: mine.device.clone(), ..theirs.clone() };
+    }
     if let (Some(mine), Some(theirs)) = (&mut taken.nat64, &new.nat64) {
         *mine = translated_by(mine, theirs, old.native.as_ref().is_some_and(|native| native.pref64));
     }
@@ -133,7 +137,10 @@ fn translated_by(old: &Nat64, new: &Nat64, advertised: bool) -> Nat64 {
 /// addresses that are made must lead to a translator that is there.
 fn answered_by(old: &Gateway, new: &Gateway, taken: &Gateway) -> Option<(Dns, Option<Dns64>)> {
     let (mine, theirs) = (old.dns.as_ref()?, new.dns.as_ref()?);
-    let prefixes = |of: &Gateway| of.nat64.as_ref().map(|nat64| nat64.prefixes.clone());
+    let prefixes = |of: &Gateway| {
+        let stateful = of.nat64.as_ref().map(|nat64| nat64.prefixes.clone());
+        stateful.or_else(|| of.siit.as_ref().map(|siit| siit.prefixes.clone()))
+    };
     if prefixes(taken) != prefixes(new) || old.site != new.site {
         return None;
     }

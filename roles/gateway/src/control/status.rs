@@ -54,6 +54,15 @@ impl Control {
                 config.names.as_ref().and_then(|n| n.registration.as_ref()).map(|r| r.zone.to_string()),
             ),
         ];
+        if let Some(siit) = &config.siit {
+            let prefixes: Vec<String> = siit.prefixes.iter().map(ToString::to_string).collect();
+            let mappings = match siit.eam.len() {
+                1 => "1 mapping".to_owned(),
+                n => format!("{n} mappings"),
+            };
+            let detail = prefixes.into_iter().chain([mappings]).collect::<Vec<_>>().join(", ");
+            components.push(self.component("siit", Some(detail)));
+        }
         if let Some(ldap) = &config.ldap {
             components.push(self.ldap_component(ldap));
         }

@@ -1,27 +1,39 @@
 //! The translator at a reload: what leads to its device, and what it is told.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use sixgate_config::Gateway;
 use sixgate_io_host::{Journal, Netlink};
-use sixgate_nat64::{Config, Level, PoolAlarm, PortEvent, ShardMap};
+use sixgate_nat64::{Level, PoolAlarm, PortEvent, ShardMap};
 
-use super::nat64::settings;
 use super::port_log::PortLog;
-use super::{Control, Site};
+use super::{Control, Site, nat64, siit};
 use crate::Failure;
 use crate::crew::Deal;
-use crate::net::Aliases;
+use crate::net::{Aliases, Settings};
 use crate::parent::{self, Leads, Machine};
 use crate::seam::ToNet;
+
+/// What the translator of this file is told; `None` where there is none.
+pub(crate) fn translation(
+    file: &Gateway,
+    inside: Option<Ipv4Addr>,
+    gateway4: Ipv4Addr,
+    gateway6: Ipv6Addr,
+) -> Option<Settings> {
+    let stateful = file.nat64.as_ref().map(|section| nat64::settings(section, inside, gateway4, gateway6));
+    let stateless = || file.siit.as_ref().map(|section| siit::settings(section, gateway4, gateway6));
+    stateful.map(Settings::Stateful).or_else(|| stateless().map(Settings::Stateless))
+}
 
 /// What a worker takes over for its translator.
 #[derive(Debug)]
 pub(crate) struct Renewed {
     /// For all workers: each keeps its own share.
-    pub(crate) config: Config,
+    pub(crate) settings: Settings,
     pub(crate) aliases: Aliases,
     /// Which worker has what, where there are several.
     pub(crate) map: Option<Arc<ShardMap>>,
@@ -50,18 +62,20 @@ impl Standing {
 
     /// Makes what `new` wants beside what is there; `None` where nothing is to change.
     pub(crate) fn prepare(&self, site: &Site, new: &Gateway) -> Result<Option<Change<'_>>, Failure> {
-        let Some(nat64) = &new.nat64 else { return Ok(None) };
         let mut netlink = Netlink::new()?;
         let machine = Machine::look(&mut netlink, new)?;
         let Ok(before) = self.leads.lock().map(|leads| leads.clone()) else { return Ok(None) };
-        let after = Leads::wanted(nat64, &machine, Some(before.aliases()))?;
-        if after == before && site.config.nat64 == new.nat64 {
+        let Some(after) = Leads::wanted(new, &machine, &mut netlink, Some(before.aliases()))? else {
+            return Ok(None);
+        };
+        let same = (&site.config.nat64, &site.config.siit) == (&new.nat64, &new.siit);
+        if after == before && same {
             return Ok(None);
         }
         let (gateway4, gateway6) = parent::error_sources(&machine, &mut netlink, site.own_address())?;
-        let config = settings(nat64, machine.inside, gateway4, gateway6);
-        let map = self.deal.map(&config);
-        let renewed = Renewed { config, aliases: after.aliases().clone(), map };
+        let Some(settings) = translation(new, machine.inside, gateway4, gateway6) else { return Ok(None) };
+        let map = settings.stateful().and_then(|config| self.deal.map(config));
+        let renewed = Renewed { settings, aliases: after.aliases().clone(), map };
         if let Ok(mut journal) = self.journal.lock() {
             after.add(Some(&before), &mut netlink, &mut journal)?;
         }

@@ -1,7 +1,7 @@
 //! Answers to control's questions.
 
 use sixgate_fabric::FlowView;
-use sixgate_nat64::Slice;
+use sixgate_nat64::{Nat64, Slice};
 
 use crate::seam::{Counts, Question};
 
@@ -30,15 +30,15 @@ impl Worker {
                 let _ = to.send(self.isatap.as_ref().and_then(|link| link.router.host(v4)));
             }
             Question::Bib { start, wanted, to } => {
-                let slice = self.nat64.as_ref().map(|nat64| nat64.engine.bib_slice(start, &wanted));
+                let slice = self.stateful().map(|nat64| nat64.bib_slice(start, &wanted));
                 let _ = to.send(slice.unwrap_or(Slice { items: Vec::new(), next: None }));
             }
             Question::Sessions { start, wanted, to } => {
-                let slice = self.nat64.as_ref().map(|nat64| nat64.engine.session_slice(start, &wanted));
+                let slice = self.stateful().map(|nat64| nat64.session_slice(start, &wanted));
                 let _ = to.send(slice.unwrap_or(Slice { items: Vec::new(), next: None }));
             }
             Question::Pools(to) => {
-                let pools = self.nat64.as_ref().map(|nat64| nat64.engine.pools().collect());
+                let pools = self.stateful().map(|nat64| nat64.pools().collect());
                 let _ = to.send(pools.unwrap_or_default());
             }
             Question::Nat64Explain { packet, crossed, to } => {
@@ -67,6 +67,11 @@ impl Worker {
         }
     }
 
+    /// The translator, where it has sessions.
+    pub(super) fn stateful(&self) -> Option<&Nat64> {
+        self.nat64.as_ref().and_then(|nat64| nat64.engine.nat64())
+    }
+
     fn counts(&self) -> Counts {
         let router = self.isatap.as_ref().map(|link| &link.router);
         Counts {
@@ -74,7 +79,7 @@ impl Worker {
             with_bbr: self.clients.iter().filter(|client| client.congestion == "bbr").count(),
             hosts_served: router.map_or(0, sixgate_isatap::Router::served),
             hosts_refused: router.map_or(0, sixgate_isatap::Router::refused),
-            nat64_sessions: self.nat64.as_ref().map_or(0, |nat64| nat64.engine.session_count()),
+            nat64_sessions: self.stateful().map_or(0, Nat64::session_count),
             flows: self.fabric.flow_count(),
         }
     }

@@ -1,5 +1,7 @@
 //! A packet that nobody sends: what the translator would do with it.
 
+use std::sync::Arc;
+
 use sixgate_wire::Packet;
 use sixgate_wire::ipv6::Ipv6;
 
@@ -16,16 +18,17 @@ impl Worker {
         if self.crossing.as_ref().is_some_and(|crossing| !crossing.would_take(packet)) {
             return None;
         }
-        let nat64 = self.nat64.as_ref()?;
+        let ways = Arc::clone(&self.nat64.as_ref()?.ways);
+        let engine = self.stateful()?;
         let explanation = if crossed {
-            nat64.engine.explain_crossed(self.now, packet, &*nat64.ways)
+            engine.explain_crossed(self.now, packet, &*ways)
         } else {
-            nat64.engine.explain(self.now, packet, &*nat64.ways)
+            engine.explain(self.now, packet, &*ways)
         };
-        let config = nat64.engine.config();
+        let config = engine.config();
         let mut explained = Explained {
             probe: None,
-            pools: nat64.engine.pools().collect(),
+            pools: engine.pools().collect(),
             prefixes: config.prefixes.clone(),
             filtering: config.filtering,
             client_limits: (config.max_sessions_per_client, config.max_ports_per_client),

@@ -137,7 +137,7 @@ impl Worker {
         if self.captures.is_on() {
             self.captures.before_translation(packet);
         }
-        match nat64.engine.outbound(self.now, packet, &*nat64.ways) {
+        match nat64.engine.outbound(self.now, packet, &nat64.ways) {
             Translation::Translated => self.translated(packet),
             Translation::Consumed => {}
             Translation::Drop(reason) => {
@@ -155,7 +155,7 @@ impl Worker {
     pub(super) fn translate_in(&mut self, packet: &mut Packet) {
         let Some(nat64) = &mut self.nat64 else { return };
         let came = self.captures.is_on().then(|| packet.clone());
-        let verdict = nat64.engine.inbound(self.now, packet, &*nat64.ways);
+        let verdict = nat64.engine.inbound(self.now, packet, &nat64.ways);
         if let Some(came) = came {
             let (became, fate) = match &verdict {
                 Translation::Translated => (Some(&*packet), Fate::Passed { to: Way::Nat64, grounds: None }),

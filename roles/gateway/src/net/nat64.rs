@@ -4,39 +4,26 @@ use std::io;
 use std::sync::Arc;
 
 use sixgate_io_link::Tun;
-use sixgate_nat64::{Config, Nat64, Share};
 use sixgate_wire::Packet;
 
 use super::alias::Aliases;
+use super::engine::Engine;
 use super::ways::KernelWays;
 use crate::control::Renewed;
 
-/// The NAT64 of a worker.
+/// The translator of a worker.
 pub(crate) struct Translator {
     pub(crate) tun: Tun,
-    pub(crate) engine: Nat64,
+    pub(crate) engine: Engine,
     pub(crate) aliases: Aliases,
     /// How large packets may be, by destination.
     pub(crate) ways: Arc<KernelWays>,
 }
 
-/// A worker's part of the settings of all: its share of the pool, and as much of what all together may.
-pub(crate) fn part(of_all: &Config, share: Share) -> Config {
-    let of = u32::from(share.of.max(1));
-    Config {
-        share,
-        max_sessions: of_all.max_sessions.div_ceil(of as usize),
-        errors_per_second: of_all.errors_per_second.div_ceil(of),
-        ..of_all.clone()
-    }
-}
-
 impl Translator {
     /// Takes over other settings; sessions that still fit stay.
     pub(crate) fn renew(&mut self, renewed: &Renewed) {
-        let of_all = &renewed.config;
-        let share = Share { unit: of_all.share.unit, ..self.engine.config().share };
-        self.engine.reconfigure(part(of_all, share));
+        self.engine.reconfigure(&renewed.settings);
         self.aliases.clone_from(&renewed.aliases);
     }
 

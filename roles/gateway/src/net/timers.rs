@@ -78,16 +78,16 @@ impl Worker {
 
     /// Tells control who got outside ports of the translator, and whether the pool is running out.
     pub(super) fn tell_of_ports(&mut self) {
-        let Some(nat64) = &mut self.nat64 else { return };
-        while let Some(alarm) = nat64.engine.poll_pool_alarm() {
-            let share = nat64.engine.config().share.index;
+        let Some(nat64) = self.nat64.as_mut().and_then(|nat64| nat64.engine.nat64_mut()) else { return };
+        while let Some(alarm) = nat64.poll_pool_alarm() {
+            let share = nat64.config().share.index;
             // Control may be gone; then nobody is left to be told.
             let _ = self.outbox.send(ToControl::Pool { share, alarm });
         }
-        let Some(first) = nat64.engine.poll_port_event() else { return };
+        let Some(first) = nat64.poll_port_event() else { return };
         let mut events = vec![first];
-        events.extend(std::iter::from_fn(|| nat64.engine.poll_port_event()));
-        let lost = nat64.engine.take_lost_port_events();
+        events.extend(std::iter::from_fn(|| nat64.poll_port_event()));
+        let lost = nat64.take_lost_port_events();
         let _ = self.outbox.send(ToControl::Ports { at: Timestamp::now(), events, lost });
     }
 

@@ -40,10 +40,9 @@ impl Worker {
                 .filter(|way| *way == Way::Isatap)
                 .and_then(|_| self.judge_destination(&packet)),
             host_out: self.host_of(way_out, to),
-            pool: self.nat64.as_ref().filter(|_| way_out == Some(Way::Nat64)).map(|nat64| {
+            pool: self.stateful().filter(|_| way_out == Some(Way::Nat64)).map(|nat64| {
                 let of_protocol = |p: &sixgate_nat64::PoolView| number(p.protocol) == question.protocol;
                 nat64
-                    .engine
                     .pools()
                     .filter(of_protocol)
                     .fold((0, 0), |(used, total), p| (used + p.used, total + p.total))

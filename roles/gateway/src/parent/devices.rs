@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use sixgate_config::Gateway;
-use sixgate_config::nat64::Nat64;
 use sixgate_io_host::{Address, Journal, Netlink, Route, sysctl};
 use sixgate_io_link::{PathErrors, Proto41, Tun, TunOptions};
 use sixgate_wire::addr::{Ipv6Prefix, isatap};
@@ -60,8 +59,8 @@ pub(crate) fn prepare(
             forward_ipv6(journal)?;
         }
     }
-    if let Some(nat64) = &config.nat64 {
-        devices.nat64 = Some(translator(config, nat64, machine, workers, netlink, journal)?);
+    if let Some(device) = config.translator_device() {
+        devices.nat64 = translator(config, device, machine, workers, netlink, journal)?;
     }
     devices.native = native::prepare(config, netlink, journal)?;
     Ok(devices)
@@ -122,25 +121,25 @@ fn forward_ipv6(journal: &mut Journal) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The translator's device: prefix and pool lead to it.
+/// The translator's device: prefix, and pool or mappings, lead to it.
 fn translator(
     config: &Gateway,
-    nat64: &Nat64,
+    device: &str,
     machine: &Machine,
     workers: u16,
     netlink: &mut Netlink,
     journal: &mut Journal,
-) -> Result<(Tun, Leads), Failure> {
-    let tun = open(&nat64.device, LARGEST_MTU, workers)?;
+) -> Result<Option<(Tun, Leads)>, Failure> {
+    let tun = open(device, LARGEST_MTU, workers)?;
     start(&tun, netlink)?;
-    let leads = Leads::wanted(nat64, machine, None)?;
+    let Some(leads) = Leads::wanted(config, machine, netlink, None)? else { return Ok(None) };
     leads.add(None, netlink, journal)?;
     // Our own errors come out of the device from an address of the machine, which the kernel takes for forged otherwise.
-    sysctl::set(&format!("net/ipv4/conf/{}/accept_local", nat64.device), "1")?;
+    sysctl::set(&format!("net/ipv4/conf/{device}/accept_local"), "1")?;
     match &config.site {
         // A gateway between two networks must not become a router between them: only what is translated is forwarded.
         Some(site) => {
-            sysctl::set(&format!("net/ipv4/conf/{}/forwarding", nat64.device), "1")?;
+            sysctl::set(&format!("net/ipv4/conf/{device}/forwarding"), "1")?;
             journal.sysctl(&format!("net/ipv4/conf/{}/forwarding", site.inside), "1")?;
         }
         None => {
@@ -148,7 +147,7 @@ fn translator(
             forward_ipv6(journal)?;
         }
     }
-    Ok((tun, leads))
+    Ok(Some((tun, leads)))
 }
 
 /// Sources of the translator's own errors.

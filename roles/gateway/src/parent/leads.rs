@@ -5,11 +5,13 @@
 use std::net::Ipv4Addr;
 
 use sixgate_config::nat64::Nat64;
+use sixgate_config::{Gateway, Siit};
 use sixgate_io_host::{HostError, Journal, Netlink, Route};
 use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix};
 
 use super::Machine;
 use super::devices::through;
+use super::halves;
 use super::ports::{self, Taken};
 use crate::Failure;
 use crate::control::nat64 as settings;
@@ -21,7 +23,7 @@ pub(crate) struct Leads {
     device: String,
     /// Of the IPv6 side.
     prefixes: Vec<Ipv6Prefix>,
-    /// Pool addresses that are nobody's but the pool's.
+    /// Pool addresses that are nobody's but the pool's, or IPv4 halves of mappings.
     routed: Vec<Ipv4Prefix>,
     /// Ports of own addresses.
     taken: Vec<Taken>,
@@ -31,11 +33,28 @@ pub(crate) struct Leads {
 
 impl Leads {
     /// What the file wants on this machine. An address that has a stand-in in `before` keeps it.
+    /// `None` where the file has no translator.
     pub(crate) fn wanted(
-        nat64: &Nat64,
+        file: &Gateway,
         machine: &Machine,
+        netlink: &mut Netlink,
         before: Option<&Aliases>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Option<Self>, Failure> {
+        match (&file.nat64, &file.siit) {
+            (Some(nat64), _) => Self::stateful(nat64, machine, before).map(Some),
+            (None, Some(siit)) => Self::stateless(siit, netlink).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn stateless(siit: &Siit, netlink: &mut Netlink) -> Result<Self, Failure> {
+        let (halves, routed) = halves::of(siit, netlink)?;
+        let prefixes = different(siit.prefixes.iter().map(|p| p.prefix()).chain(halves));
+        let (device, aliases) = (siit.device.clone(), Aliases::after(None, &[]));
+        Ok(Self { device, prefixes, routed, taken: Vec::new(), aliases })
+    }
+
+    fn stateful(nat64: &Nat64, machine: &Machine, before: Option<&Aliases>) -> Result<Self, Failure> {
         let (taken, routed) = split_pool(nat64, machine)?;
         let mut own: Vec<Ipv4Addr> = Vec::new();
         for address in taken.iter().map(|t| t.own) {
@@ -43,12 +62,7 @@ impl Leads {
                 own.push(address);
             }
         }
-        let mut prefixes: Vec<Ipv6Prefix> = Vec::new();
-        for prefix in nat64.prefixes.iter().map(|p| p.prefix()) {
-            if !prefixes.contains(&prefix) {
-                prefixes.push(prefix);
-            }
-        }
+        let prefixes = different(nat64.prefixes.iter().map(|p| p.prefix()));
         let aliases = Aliases::after(before, &own);
         Ok(Self { device: nat64.device.clone(), prefixes, routed, taken, aliases })
     }
@@ -128,6 +142,17 @@ impl Leads {
         );
         Ok(())
     }
+}
+
+/// Each of them once.
+fn different(prefixes: impl Iterator<Item = Ipv6Prefix>) -> Vec<Ipv6Prefix> {
+    let mut seen = Vec::new();
+    for prefix in prefixes {
+        if !seen.contains(&prefix) {
+            seen.push(prefix);
+        }
+    }
+    seen
 }
 
 /// The pool in two: ranges of own addresses, which netfilter hands over, and prefixes that are routed here.

@@ -6,7 +6,7 @@ use super::SiteRead;
 use crate::policy::Policy;
 use crate::reader::{At, Node};
 use crate::report::{Fault, Report, Rule, Severity};
-use crate::{dns64, isatap, nat64, native};
+use crate::{dns64, isatap, nat64, native, siit};
 
 /// Sections that may be there.
 pub(super) struct Sections<'a, 't> {
@@ -58,6 +58,29 @@ pub(super) fn needs(sections: &Sections<'_, '_>, report: &mut Report) {
     }
 }
 
+/// The stateless translator has a file to itself, beside names: `others` are the sections that it cannot be beside.
+pub(super) fn one_translator<'a, 't: 'a>(
+    siit: &Node<'t>,
+    others: impl Iterator<Item = &'a Node<'t>>,
+    report: &mut Report,
+) {
+    for other in others {
+        let why = match other.key.as_str() {
+            "nat64" => "one file has one translator",
+            "gateway" => "a gateway translates by NAT64, with a section [nat64] or without",
+            "isatap" => "the stateless translator routes nothing between links of ours",
+            _ => "the stateless translator asks no policy",
+        };
+        siit.at(()).fault_beside(
+            Rule::Conflict,
+            format!("[siit] and [{}] are both there", other.key),
+            format!("{why}; run [siit] from a file of its own, with [dns] and [dns64] or without"),
+            Some((other.span.clone(), "this is the other one".to_owned())),
+            report,
+        );
+    }
+}
+
 /// One use of addresses, with its place.
 pub(super) struct Use {
     what: &'static str,
@@ -70,6 +93,7 @@ const NAT64: &str = "a NAT64 prefix";
 pub(super) fn uses(
     site: Option<&SiteRead>,
     nat64: Option<&nat64::Read>,
+    siit: Option<&siit::Read>,
     isatap: Option<&isatap::Read>,
     native: Option<&native::Read>,
 ) -> Vec<Use> {
@@ -88,6 +112,8 @@ pub(super) fn uses(
     }
     let natives = native.map_or(&[][..], |n| n.prefixes.as_slice());
     uses.extend(natives.iter().map(|p| Use { what: "a native prefix", at: p.clone() }));
+    // Mappings may well lie in the prefix: they go before it.
+    uses.extend(siit.iter().flat_map(|s| &s.prefixes).map(|p| Use { what: NAT64, at: plain(p) }));
     match (nat64.map(|n| n.prefixes.as_slice()).filter(|p| !p.is_empty()), site) {
         (Some(given), _) => uses.extend(given.iter().map(|p| Use { what: NAT64, at: plain(p) })),
         (None, Some(site)) => uses.push(Use { what: NAT64, at: derived(site, site.value.nat64().prefix()) }),
@@ -231,7 +257,8 @@ impl Report {
             key: String::new(),
             title: "this file names nothing to do".to_owned(),
             span: 0..0,
-            label: "add a section: [gateway], [nat64], [dns], [isatap], [client] or [host]".to_owned(),
+            label: "add a section: [gateway], [nat64], [siit], [dns], [isatap], [client] or [host]"
+                .to_owned(),
             also: Vec::new(),
             help: None,
         });

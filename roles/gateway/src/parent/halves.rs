@@ -1,0 +1,115 @@
+//! Which half of an explicit mapping (RFC 7757) leads to the translator: the side on which the mapped nodes are not.
+
+use sixgate_config::siit::{Eam, EamRoutes, Siit};
+use sixgate_io_host::{HostError, Netlink, Route, RouteKind};
+use sixgate_wire::addr::{IpPrefix, Ipv4Prefix, Ipv6Prefix};
+
+/// The kernel's table that packets are routed by.
+const MAIN: u32 = 254;
+
+/// What is routed to a translator of this file, besides its prefixes: IPv6 halves and IPv4 halves.
+pub(super) fn of(
+    siit: &Siit,
+    netlink: &mut Netlink,
+) -> Result<(Vec<Ipv6Prefix>, Vec<Ipv4Prefix>), HostError> {
+    // A device that is not there leads nothing anywhere.
+    let ours = netlink.links()?.into_iter().find(|link| link.name == siit.device).map(|link| link.index);
+    let routes = netlink.routes()?;
+    Ok(split(siit, &known(&routes, ours)))
+}
+
+/// Destinations that the kernel has a route of its own for, more specific than the default.
+fn known(routes: &[Route], ours: Option<u32>) -> Vec<IpPrefix> {
+    let counts = |route: &&Route| {
+        route.kind == RouteKind::Unicast && route.table == MAIN && (ours.is_none() || route.link != ours)
+    };
+    routes.iter().filter(counts).map(|route| route.destination).filter(is_specific).collect()
+}
+
+fn is_specific(destination: &IpPrefix) -> bool {
+    match destination {
+        IpPrefix::V4(v4) => v4.length() > 0,
+        IpPrefix::V6(v6) => v6.length() > 0,
+    }
+}
+
+fn split(siit: &Siit, known: &[IpPrefix]) -> (Vec<Ipv6Prefix>, Vec<Ipv4Prefix>) {
+    let (mut six, mut four) = (Vec::new(), Vec::new());
+    for eam in &siit.eam {
+        match half(eam, siit.eam_routes, known) {
+            Some(Half::V6) if !siit.prefixes.iter().any(|p| p.prefix() == eam.v6) => six.push(eam.v6),
+            Some(Half::V4) => four.push(eam.v4),
+            Some(Half::V6) | None => {}
+        }
+    }
+    (six, four)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Half {
+    V4,
+    V6,
+}
+
+fn half(eam: &Eam, wanted: EamRoutes, known: &[IpPrefix]) -> Option<Half> {
+    let known6 = || known.iter().any(|k| matches!(k, IpPrefix::V6(k) if k.overlaps(eam.v6)));
+    let known4 = || known.iter().any(|k| matches!(k, IpPrefix::V4(k) if k.overlaps(eam.v4)));
+    let half = match wanted {
+        EamRoutes::Off => return None,
+        EamRoutes::Ipv4 => Half::V4,
+        EamRoutes::Ipv6 => Half::V6,
+        EamRoutes::Auto if known4() && !known6() => Half::V6,
+        EamRoutes::Auto => Half::V4,
+    };
+    // A route that somebody has made for exactly this stays.
+    let taken = match half {
+        Half::V4 => IpPrefix::V4(eam.v4),
+        Half::V6 => IpPrefix::V6(eam.v6),
+    };
+    (!known.contains(&taken)).then_some(half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eam(v6: &str, v4: &str) -> Eam {
+        Eam { v6: v6.parse().unwrap(), v4: v4.parse().unwrap() }
+    }
+
+    fn known_of(destinations: &[&str]) -> Vec<IpPrefix> {
+        let route = |text: &&str| Route::dev(text.parse::<IpPrefix>().unwrap(), 3);
+        known(&destinations.iter().map(route).collect::<Vec<_>>(), Some(9))
+    }
+
+    #[test]
+    fn the_half_whose_nodes_are_elsewhere_leads_to_the_translator() {
+        let eam = eam("2001:db8:1::/120", "192.0.2.0/24");
+        let half = |known: &[&str]| half(&eam, EamRoutes::Auto, &known_of(known));
+        assert_eq!(half(&["0.0.0.0/0", "::/0"]), Some(Half::V4), "neither is known");
+        assert_eq!(half(&["2001:db8:1::/64"]), Some(Half::V4), "IPv6 nodes");
+        assert_eq!(half(&["2001:db8:1::7/128"]), Some(Half::V4), "one of them");
+        assert_eq!(half(&["192.0.2.0/26", "::/0"]), Some(Half::V6), "IPv4 nodes");
+        assert_eq!(half(&["192.0.0.0/8", "2001:db8::/32"]), Some(Half::V4), "both: more specific than 192/8");
+        assert_eq!(half(&["192.0.2.0/24", "2001:db8::/32"]), None, "both, and the route is there");
+        assert_eq!(half(&["198.51.100.0/24", "2001:db8:2::/64"]), Some(Half::V4), "others");
+    }
+
+    #[test]
+    fn the_file_may_say_which_half() {
+        let eam = eam("2001:db8:1::/120", "192.0.2.0/24");
+        for (wanted, expected) in
+            [(EamRoutes::Ipv4, Some(Half::V4)), (EamRoutes::Ipv6, Some(Half::V6)), (EamRoutes::Off, None)]
+        {
+            assert_eq!(half(&eam, wanted, &[]), expected);
+        }
+    }
+
+    #[test]
+    fn what_leads_to_our_own_device_or_nowhere_is_not_known() {
+        let ours = Route::dev("192.0.2.0/24".parse::<IpPrefix>().unwrap(), 9);
+        let local =
+            Route { kind: RouteKind::Local, ..Route::dev("2001:db8::1/128".parse::<IpPrefix>().unwrap(), 3) };
+        assert!(known(&[ours, local], Some(9)).is_empty());
+    }
+}
