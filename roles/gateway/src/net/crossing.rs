@@ -96,7 +96,7 @@ impl Worker {
         crossing.traffic.read += 1;
         if is_v4(packet) {
             // Among workers a packet from the pool may be one that turned back; from the network it is none.
-            if self.stateful().is_some_and(|nat64| nat64.is_forged(packet)) {
+            if self.nat64.as_ref().is_some_and(|nat64| nat64.engine.is_forged(packet)) {
                 self.tally.count(self.now, sixgate_reason::NAT64_SOURCE_MARTIAN, format_args!("{packet:?}"));
                 return;
             }

@@ -118,6 +118,11 @@ impl Engine {
         }
     }
 
+    /// True for a packet from outside in the name of the pool; see [`Nat64::is_forged`].
+    pub(crate) fn is_forged(&self, packet: &Packet) -> bool {
+        self.nat64().is_some_and(|nat64| nat64.is_forged(packet))
+    }
+
     /// True when something came back to the pool that may be another worker's.
     pub(crate) fn has_hairpin(&self) -> bool {
         self.nat64().is_some_and(Nat64::has_hairpin)
