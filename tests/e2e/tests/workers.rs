@@ -78,10 +78,10 @@ fn many_clients_are_served_by_four_workers_as_by_one() {
 
     // Each client: TCP, two UDP sockets to the echo, an error, a ping; and in two pairs, each with a socket that the
     // server and the neighbour know.
-    let clients = usize::from(CLIENTS);
-    assert_eq!(count(&daemon, "bib"), clients * (1 + 2 + 1 + 1 + 2) + 2);
+    let many = usize::from(CLIENTS);
+    assert_eq!(count(&daemon, "bib"), many * (1 + 2 + 1 + 1 + 2) + 2);
     // The server and the neighbour for each of the two, as that neighbour is seen from the other end.
-    assert_eq!(count(&daemon, "sessions"), clients * (1 + 2 + 1 + 1 + 4));
+    assert_eq!(count(&daemon, "sessions"), many * (1 + 2 + 1 + 1 + 4));
     let pools = daemon.ask(&["nat64", "pools"]);
     let used: u64 =
         pools["pools"].as_array().expect("a list").iter().filter_map(|p| p["used"].as_u64()).sum();
@@ -91,6 +91,17 @@ fn many_clients_are_served_by_four_workers_as_by_one() {
     // Errors and the ends of fragmented datagrams, of which the kernel does not know whose they are.
     let all: u64 = came.iter().sum();
     assert!(crossed > 0 && crossed < all / 3, "{crossed} of {all} packets changed workers");
+
+    // Whoever owns one end and whoever owns the other: a packet between two clients is explained to its end.
+    for client in &clients()[1..] {
+        let packet = format!("tcp [{client}]:5000 > [2001:db8:64::198.51.100.2]:443 syn");
+        let said = daemon.ask(&["nat64", "explain", &packet]);
+        assert_eq!(
+            (&said["verdict"], &said["result"][0]["dst"]),
+            (&"translated".into(), &"2001:db8::10".into()),
+            "{said}"
+        );
+    }
 
     // Static bindings let the outside in, on whichever worker they are, and a reload keeps what is open.
     row.start("left", "socat TCP6-LISTEN:443,reuseaddr,fork SYSTEM:'echo inside'");

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use sixgate_io_link::{Incoming, Outgoing, Waker, ring};
+use sixgate_io_link::{BufferPool, Incoming, Outgoing, Waker, ring};
 use sixgate_nat64::{Shard, ShardMap, Step};
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
@@ -17,6 +17,10 @@ use super::worker::{BATCH, Worker};
 
 /// Packets that may be on their way from one worker to another.
 const RING: usize = 128;
+/// Buffers of one worker that may be on their way to all others together.
+const UNDER_WAY: usize = 512;
+/// With fewer buffers than this a worker looks after those that have come back.
+const FEW: usize = BATCH;
 
 /// A worker's place among the others.
 pub(crate) struct Crossing {
@@ -62,7 +66,7 @@ impl Crossing {
 
     /// Buffers that a worker needs for its part of the rings, beside its own.
     pub(crate) fn buffers(&self) -> usize {
-        self.from.len() * RING
+        (self.from.len() * RING).min(UNDER_WAY)
     }
 
     pub(crate) const fn traffic(&self) -> Traffic {
@@ -83,9 +87,17 @@ impl Crossing {
         self.from.iter().any(|from| !from.is_empty())
     }
 
-    /// Tells the others of what this turn has put into their rings.
-    pub(crate) fn tell(&mut self) {
-        self.to.iter_mut().flatten().for_each(Outgoing::tell);
+    /// The end of a turn: the others are told of what it has put into their rings, and buffers that came back are taken up
+    /// again when there are few.
+    pub(crate) fn end_turn(&mut self, pool: &mut BufferPool) {
+        for to in self.to.iter_mut().flatten() {
+            to.tell();
+            while pool.free() < FEW
+                && let Some(empty) = to.take_back()
+            {
+                pool.give(empty);
+            }
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Worker {
         self.flush_isatap();
         self.flush_clients();
         if let Some(crossing) = &mut self.crossing {
-            crossing.tell();
+            crossing.end_turn(&mut self.pool);
         }
         self.tell_of_ports();
     }
