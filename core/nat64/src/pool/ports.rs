@@ -1,6 +1,5 @@
 //! The ports of one outside address, a bit each.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::{Range, RangeInclusive};
 
@@ -14,24 +13,80 @@ const WORD: u32 = share::WORD as u32;
 const ALL: u64 = u64::MAX;
 const EVEN: u64 = 0x5555_5555_5555_5555;
 
+/// Ports that have memory as soon as one of them is in use.
+const GROUP: u32 = 4096;
+const WORDS: usize = (GROUP / WORD) as usize;
+const GROUPS: usize = 16;
+/// No port of the group is in use.
+const NONE: u32 = u32::MAX;
+
+/// A bit for each of 4,096 ports.
+#[derive(Clone)]
+struct Group {
+    bits: [u64; WORDS],
+    used: u32,
+}
+
+/// Groups that get their memory at once: growth copies none of those that are there.
+const CHUNK: usize = 64;
+
+/// The groups of all addresses. A pool may have far more ports than there are sessions: only what is in use has memory, and
+/// what was in use lends it to the next.
+#[derive(Clone, Default)]
+pub(super) struct Groups {
+    chunks: Vec<Vec<Group>>,
+    free: Vec<u32>,
+}
+
+impl Groups {
+    fn take(&mut self) -> u32 {
+        if let Some(number) = self.free.pop() {
+            return number;
+        }
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        let before = (self.chunks.len() - 1) * CHUNK;
+        let Some(chunk) = self.chunks.last_mut() else { return NONE };
+        chunk.push(Group { bits: [0; WORDS], used: 0 });
+        // Far below 2^32: there are no more than ports in use.
+        (before + chunk.len() - 1) as u32
+    }
+
+    fn get(&self, number: u32) -> Option<&Group> {
+        self.chunks.get(number as usize / CHUNK)?.get(number as usize % CHUNK)
+    }
+
+    fn get_mut(&mut self, number: u32) -> Option<&mut Group> {
+        self.chunks.get_mut(number as usize / CHUNK)?.get_mut(number as usize % CHUNK)
+    }
+
+    /// Groups in memory.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.chunks.iter().map(Vec::len).sum()
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Ports {
     /// The ports, the end not included.
     ports: Range<u32>,
-    /// Set bits are in use; bit 0 is the first port of the word that the range begins in.
-    bits: Vec<u64>,
+    /// Set bits are in use.
+    groups: [u32; GROUPS],
     share: Share,
     /// Ports of the share that are free.
     free: u32,
+    /// Ports in use.
+    used: u32,
 }
 
 impl Ports {
-    /// All ports free. The range is not empty.
+    /// All ports free.
     pub(super) fn new(ports: &RangeInclusive<u16>, share: Share) -> Self {
         let free = share.ports_of(ports);
         let ports = u32::from(*ports.start())..u32::from(*ports.end()) + 1;
-        let words = ports.end.div_ceil(WORD) - ports.start / WORD;
-        Self { ports, bits: vec![0; words as usize], share, free }
+        Self { ports, groups: [NONE; GROUPS], share, free, used: 0 }
     }
 
     /// Ports of the share that are free.
@@ -39,21 +94,41 @@ impl Ports {
         self.free
     }
 
+    /// True when no port is in use.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.used == 0
+    }
+
     /// Takes a port of the range or gives it back; false when there is nothing to change.
-    pub(super) fn mark(&mut self, port: u16, mark: bool) -> bool {
+    pub(super) fn mark(&mut self, groups: &mut Groups, port: u16, mark: bool) -> bool {
         let n = u32::from(port);
-        let Some(word) =
-            self.word(n).and_then(|at| self.bits.get_mut(at)).filter(|_| self.ports.contains(&n))
-        else {
+        if !self.ports.contains(&n) {
             return false;
-        };
+        }
+        // Sixteen bits: one of sixteen groups.
+        let slot = &mut self.groups[(n / GROUP) as usize];
+        if *slot == NONE {
+            if !mark {
+                return false;
+            }
+            *slot = groups.take();
+        }
+        let Some(group) = groups.get_mut(*slot) else { return false };
+        let word = &mut group.bits[(n % GROUP / WORD) as usize];
         let bit = 1 << (n % WORD);
         if (*word & bit != 0) == mark {
             return false;
         }
         *word ^= bit;
+        let by = if mark { 1 } else { -1 };
+        group.used = group.used.saturating_add_signed(by);
+        self.used = self.used.saturating_add_signed(by);
+        if group.used == 0 {
+            groups.free.push(*slot);
+            *slot = NONE;
+        }
         if self.share.has(port) {
-            self.free = if mark { self.free - 1 } else { self.free + 1 };
+            self.free = self.free.saturating_add_signed(-by);
         }
         true
     }
@@ -61,6 +136,7 @@ impl Ports {
     /// A free port of the share for an inside port, of all or of those `among`; `None` when they are all in use.
     pub(super) fn find(
         &self,
+        groups: &Groups,
         proto: Proto,
         inside: u16,
         among: Option<Range<u32>>,
@@ -83,11 +159,11 @@ impl Ports {
             Proto::Icmp => [Some((whole, ALL)), None, None],
             Proto::Tcp | Proto::Udp => [Some((half.clone(), parity)), Some((half, ALL)), Some((whole, ALL))],
         };
-        choices.into_iter().flatten().find_map(|(among, mask)| self.search(&among, mask, numbers))
+        choices.into_iter().flatten().find_map(|(among, mask)| self.search(groups, &among, mask, numbers))
     }
 
     /// A free port of the share among these, searched upwards from a random one and around.
-    fn search(&self, among: &Range<u32>, mask: u64, numbers: &mut Numbers) -> Option<u16> {
+    fn search(&self, groups: &Groups, among: &Range<u32>, mask: u64, numbers: &mut Numbers) -> Option<u16> {
         let units = self.share.units_of(among);
         // At most 1,024 units, and at most 65,536 ports in one.
         let nth = numbers.below(units.clone().len() as u32);
@@ -101,15 +177,16 @@ impl Ports {
             .map(|unit| self.share.unit_within(unit, among))
             .chain(core::iter::once(start.start..middle));
         // Ports have 16 bits.
-        upwards.chain(around).find_map(|ports| self.first_free(ports, mask)).map(|port| port as u16)
+        upwards.chain(around).find_map(|ports| self.first_free(groups, ports, mask)).map(|port| port as u16)
     }
 
     /// The first free one of these that `mask` has.
-    fn first_free(&self, among: Range<u32>, mask: u64) -> Option<u32> {
+    fn first_free(&self, groups: &Groups, among: Range<u32>, mask: u64) -> Option<u32> {
         let mut at = among.start;
         while at < among.end {
-            let word = self.bits.get(self.word(at)?)?;
-            let free = !word & mask & (ALL << (at % WORD));
+            let group = groups.get(*self.groups.get((at / GROUP) as usize)?);
+            let used = group.map_or(0, |group| group.bits[(at % GROUP / WORD) as usize]);
+            let free = !used & mask & (ALL << (at % WORD));
             if free != 0 {
                 let n = at / WORD * WORD + free.trailing_zeros();
                 return (n < among.end).then_some(n);
@@ -117,10 +194,5 @@ impl Ports {
             at = (at / WORD + 1) * WORD;
         }
         None
-    }
-
-    /// Where the word of a port is.
-    fn word(&self, port: u32) -> Option<usize> {
-        Some((port / WORD).checked_sub(self.ports.start / WORD)? as usize)
     }
 }

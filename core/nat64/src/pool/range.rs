@@ -95,6 +95,13 @@ impl Range {
         }
     }
 
+    /// A port of the share on an address was taken or given back, and so many are free there now; true when that is worth an
+    /// alarm.
+    pub(super) fn note(&mut self, proto: Proto, address: u32, free: u32, more: bool) -> bool {
+        self.full[proto as usize].mark(address, free == 0);
+        self.gauges[proto as usize].count(more)
+    }
+
     pub(super) fn carries(&self, proto: Proto) -> bool {
         self.protocol.is_none_or(|only| only == proto)
     }

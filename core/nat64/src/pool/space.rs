@@ -6,7 +6,7 @@ use core::ops;
 
 use hashbrown::HashMap;
 
-use super::ports::Ports;
+use super::ports::{Groups, Ports};
 use super::range::Range;
 use crate::config::PoolEntry;
 use crate::endpoint::{Outside, Proto};
@@ -24,8 +24,9 @@ pub(super) struct Spot {
 pub(super) struct Space {
     pub(super) ranges: Vec<Range>,
     pub(super) share: Share,
-    /// Of the addresses that have been used.
+    /// Of the addresses that are in use.
     ports: HashMap<(Proto, Spot), Ports, Key>,
+    groups: Groups,
     pub(super) numbers: Numbers,
     key: Key,
     /// Some level may not be what has been told.
@@ -39,6 +40,7 @@ impl Space {
             ranges: usable.map(|entry| Range::new(entry, share)).collect(),
             share,
             ports: HashMap::with_hasher(Key::derive(seed, 10)),
+            groups: Groups::default(),
             numbers: Numbers::new(Key::derive(seed, 11)),
             key: Key::derive(seed, 12),
             alarmed: false,
@@ -107,24 +109,37 @@ impl Space {
         among: Option<ops::Range<u32>>,
         inside: u16,
     ) -> Option<Outside> {
-        let range = self.ranges.get(spot.range as usize).filter(|range| range.carries(proto))?;
+        let range = self.ranges.get_mut(spot.range as usize).filter(|range| range.carries(proto))?;
         let ports = self.ports.entry((proto, spot)).or_insert_with(|| Ports::new(&range.ports, self.share));
-        let port = ports.find(proto, inside, among, &mut self.numbers)?;
-        self.mark(proto, spot, port, true);
+        let port = ports.find(&self.groups, proto, inside, among, &mut self.numbers)?;
+        if ports.mark(&mut self.groups, port, true) {
+            self.alarmed |= range.note(proto, spot.address, ports.free(), true);
+        }
         self.outside(spot, port)
     }
 
     /// Takes a port or gives it back; false when there is nothing to change.
     pub(super) fn mark(&mut self, proto: Proto, spot: Spot, port: u16, mark: bool) -> bool {
         let Some(range) = self.ranges.get_mut(spot.range as usize) else { return false };
+        if !mark && !self.ports.contains_key(&(proto, spot)) {
+            return false;
+        }
         let ports = self.ports.entry((proto, spot)).or_insert_with(|| Ports::new(&range.ports, self.share));
-        if !ports.mark(port, mark) {
+        if !ports.mark(&mut self.groups, port, mark) {
             return false;
         }
         if self.share.has(port) {
-            range.full[proto as usize].mark(spot.address, ports.free() == 0);
-            self.alarmed |= range.gauges[proto as usize].count(mark);
+            self.alarmed |= range.note(proto, spot.address, ports.free(), mark);
+        }
+        if ports.is_idle() {
+            self.ports.remove(&(proto, spot));
         }
         true
+    }
+
+    /// Groups of ports and addresses in memory.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> (usize, usize) {
+        (self.groups.len(), self.ports.len())
     }
 }

@@ -75,6 +75,21 @@ fn the_last_port_of_a_large_pool_is_found() {
 }
 
 #[test]
+fn memory_follows_what_is_in_use_and_not_what_the_pool_has() {
+    let mut pool = pool("10.0.0.0/16", 1..=65_535);
+    for round in 0..20 {
+        let given: Vec<Outside> =
+            (0..500).map(|n| pool.open(Proto::Udp, round * 500 + n, n).unwrap()).collect();
+        let (groups, addresses) = pool.space.memory();
+        assert!(groups <= 500 && addresses <= 500, "{groups} {addresses}");
+        for (n, outside) in (0..).zip(given) {
+            pool.close(Proto::Udp, round * 500 + n, n, outside);
+        }
+        assert_eq!(pool.space.memory().1, 0);
+    }
+}
+
+#[test]
 fn shares_give_ports_of_their_own_and_know_all_of_them() {
     let mut seen = BTreeSet::new();
     for index in 0..3 {
