@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sixgate_io_link::{BufferPool, Incoming, Outgoing, Waker, ring};
 use sixgate_nat64::{Shard, ShardMap, Step};
+use sixgate_reason::NAT64_SOURCE_MARTIAN;
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
 
@@ -115,7 +116,11 @@ impl Worker {
         } else if is_for_nobody(packet) {
             return;
         }
-        let step = crossing.shard.arrived(self.now, packet);
+        let forged = is_v4(packet) && self.nat64.as_ref().is_some_and(|nat64| nat64.engine.is_forged(packet));
+        let step = match forged {
+            true => Step::Drop(NAT64_SOURCE_MARTIAN),
+            false => crossing.shard.arrived(self.now, packet),
+        };
         self.follow(step, packet);
     }
 

@@ -54,7 +54,9 @@ impl Subject {
                 } else {
                     format!("prefix = \"{}\"\n", setting.prefix)
                 };
-                let text = format!("[nat64]\n{prefix}pool = [{}]\n{}", pool.join(", "), setting.keys);
+                // For the whole suite with another key, such as `workers = 2`.
+                let more = std::env::var("NAT64_KEYS").unwrap_or_default();
+                let text = format!("[nat64]\n{more}\n{prefix}pool = [{}]\n{}", pool.join(", "), setting.keys);
                 let file = row.file("nat64", &text);
                 Translator::Ours(row.daemon("middle", &["run"], &file))
             }
