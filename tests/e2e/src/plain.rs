@@ -203,6 +203,12 @@ impl Daemon {
         outside(&["kill", "-HUP", &self.child.id().to_string()]);
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: it ends without a word.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

@@ -143,6 +143,20 @@ impl<'a> Talk<'a> {
         }
     }
 
+    /// All that comes to the client until nothing comes for a moment.
+    #[track_caller]
+    pub fn client_hears_all(&mut self) -> Vec<Six> {
+        let mut heard = Vec::new();
+        loop {
+            sleep(AFTERWARDS);
+            self.listen();
+            if self.at_client.is_empty() {
+                return heard;
+            }
+            heard.extend(self.at_client.drain(..).map(|packet| Six::read(&packet)));
+        }
+    }
+
     /// Nothing more has come to the client, and nothing comes within a moment.
     #[track_caller]
     pub fn client_hears_nothing(&mut self) {
@@ -237,6 +251,18 @@ impl<'a> Talk<'a> {
             );
             sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The gateway, ours, has counted these reasons so often or more since the case began.
+    #[track_caller]
+    pub fn counted_at_least(&self, reasons: &[&str], times: u64) {
+        let (Some(daemon), Some(before)) = (self.site.daemon(), &self.before) else { return };
+        let all = daemon.counters();
+        let rise = |reason: &&str| {
+            all.get(*reason).copied().unwrap_or(0) - before.get(*reason).copied().unwrap_or(0)
+        };
+        let risen: u64 = reasons.iter().map(rise).sum();
+        assert!(risen >= times, "{reasons:?} were counted {risen} times: {all:?}");
     }
 
     /// What has come to the client, but what the sessions of earlier cases say to theirs: probes of connections that have been idle.
