@@ -32,7 +32,7 @@ mod tables;
 mod write;
 
 /// Octets that decide the settings, and those of a step.
-const START: usize = 10;
+const START: usize = 14;
 const STEP: usize = 32;
 
 fuzz_target!(|data: &[u8]| {

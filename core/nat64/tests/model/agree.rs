@@ -11,7 +11,7 @@ proptest! {
 
     #[test]
     fn the_shipped_one_does_what_the_plain_one_does(
-        start in prop::collection::vec(any::<u8>(), 10),
+        start in prop::collection::vec(any::<u8>(), 14),
         steps in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..60),
     ) {
         both::run(&start, &steps);
@@ -19,7 +19,7 @@ proptest! {
 
     #[test]
     fn the_stateless_one_does_what_the_plain_one_does(
-        start in prop::collection::vec(any::<u8>(), 10),
+        start in prop::collection::vec(any::<u8>(), 14),
         steps in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..60),
     ) {
         both_stateless::run(&start, &steps);
@@ -129,7 +129,7 @@ fn must_meet(run: fn(&[u8], &[Vec<u8>]) -> Met, all: &[&str]) {
     let mut met = Met::new();
     let mut state = 1;
     for _ in 0..400 {
-        let start = octets(&mut state, 10);
+        let start = octets(&mut state, 14);
         let steps: Vec<_> = (0..50).map(|_| octets(&mut state, 60)).collect();
         for (what, many) in run(&start, &steps) {
             *met.entry(what).or_default() += many;

@@ -7,7 +7,7 @@ use sixgate_nat64::{
 };
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
-use sixgate_wire::addr::Prefix64;
+use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, Prefix64};
 
 use crate::asks::Kind;
 use crate::dice::Dice;
@@ -70,6 +70,8 @@ fn settings(dice: &mut Dice<'_>) -> (Settings, Config) {
         mtu6: dice.pick(&[1500, 1400, 1280, 9000, 1283]),
         gateway4: GATEWAY4,
         gateway6: GATEWAY6,
+        source4: (dice.roll(2) == 1).then_some([198, 18, 0, 1]),
+        source6: (dice.roll(2) == 1).then_some(packets::CLIENTS[0]),
     };
     let statics = statics.iter().map(|(n, outside, inside)| StaticBinding {
         protocol: proto(*n),
@@ -95,6 +97,8 @@ fn settings(dice: &mut Dice<'_>) -> (Settings, Config) {
         well_known_non_global: set.lifted,
         gateway4: GATEWAY4.into(),
         gateway6: GATEWAY6.into(),
+        source4: set.source4.map(|a| Ipv4Prefix::new(a.into(), 32).unwrap()),
+        source6: set.source6.map(|a| Ipv6Prefix::new(a.into(), 128).unwrap()),
         reset_traffic_class: set.reset,
         max_sessions: 512,
         // The rate has a test of its own.

@@ -6,7 +6,7 @@ use sixgate_nat64::{Eam, Hairpinning, Siit, SiitConfig};
 use sixgate_nat64::{Verdict, ZeroChecksum};
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
-use sixgate_wire::addr::Prefix64;
+use sixgate_wire::addr::{Ipv4Prefix, Ipv6Prefix, Prefix64};
 
 use crate::both::{GATEWAY4, GATEWAY6, Mtus, blurred, hex, note};
 use crate::dice::Dice;
@@ -64,7 +64,10 @@ fn settings(dice: &mut Dice<'_>) -> (Rules, SiitConfig) {
         mtu6: dice.pick(&[1500, 1400, 1280, 9000, 1283]),
         gateway4: GATEWAY4,
         gateway6: GATEWAY6,
+        source4: (dice.roll(2) == 1).then_some([198, 18, 0, 1]),
+        source6: (dice.roll(2) == 1).then_some(packets::CLIENTS[0]),
     };
+    #[allow(clippy::needless_update, reason = "settings that are to come have their defaults")]
     let config = SiitConfig {
         prefixes: shipped,
         mappings,
@@ -78,6 +81,8 @@ fn settings(dice: &mut Dice<'_>) -> (Rules, SiitConfig) {
         well_known_non_global: rules.lifted,
         gateway4: GATEWAY4.into(),
         gateway6: GATEWAY6.into(),
+        source4: rules.source4.map(|a| Ipv4Prefix::new(a.into(), 32).unwrap()),
+        source6: rules.source6.map(|a| Ipv6Prefix::new(a.into(), 128).unwrap()),
         reset_traffic_class: rules.reset,
         errors_per_second: 1_000_000,
         ..SiitConfig::default()

@@ -35,6 +35,9 @@ pub(crate) struct Settings {
     pub(crate) mtu6: usize,
     pub(crate) gateway4: A4,
     pub(crate) gateway6: A6,
+    /// RFC 6791: one address each, or the gateway's own.
+    pub(crate) source4: Option<A4>,
+    pub(crate) source6: Option<A6>,
 }
 
 /// What became of a packet.
@@ -367,7 +370,7 @@ impl Model {
             offset: 0,
             ttl: six.hops - 1,
             number: 1,
-            src: if six.src == inside.0 { outside.0 } else { self.set.gateway4 },
+            src: if six.src == inside.0 { outside.0 } else { self.set.source4.unwrap_or(self.set.gateway4) },
             dst: target,
         };
         self.leave(Sent::four([header4(&header), body].concat(), true), target)
@@ -516,7 +519,7 @@ impl Model {
         let to = tables::to_v6(kind, code, word, usize::from(total), mtu4, mtu6).ok_or(untranslatable)?;
         let prefix = self.set.prefixes[session.prefix];
         let stands = self.may_stand_in(session.prefix, four.src);
-        let src = if stands { prefix.embed(four.src) } else { self.set.gateway6 };
+        let src = if stands { prefix.embed(four.src) } else { self.set.source6.unwrap_or(self.set.gateway6) };
         let dst_port = if protocol == 1 { inside.1 } else { peer.1 };
         let inner = Ends { src: inside.0, dst: prefix.embed(peer.0), src_port: inside.1, dst_port };
         let body = errors::to_v6(&four.body, &error, to, &inner, (src, inside.0));

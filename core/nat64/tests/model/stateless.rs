@@ -32,6 +32,9 @@ pub(crate) struct Rules {
     pub(crate) mtu6: usize,
     pub(crate) gateway4: A4,
     pub(crate) gateway6: A6,
+    /// RFC 6791: one address each, or the gateway's own.
+    pub(crate) source4: Option<A4>,
+    pub(crate) source6: Option<A6>,
 }
 
 struct No(Reason, Option<(u8, u8, u32)>);
@@ -229,7 +232,7 @@ impl Plain {
             offset: 0,
             ttl: six.hops - 1,
             number: 1,
-            src: router.map_or(self.rules.gateway4, |found| found.0),
+            src: router.map_or(self.rules.source4.unwrap_or(self.rules.gateway4), |found| found.0),
             dst: to,
         };
         let sent = Sent::four([header4(&header), body].concat(), true);
@@ -309,7 +312,7 @@ impl Plain {
         let said = tables::to_v6(kind, code, word, total, mtu4, self.rules.mtu6 as u32);
         let said = said.ok_or_else(untranslatable)?;
         let router = self.v6_of(four.src, embedded && four.src == error.quoted.dst);
-        let from = router.unwrap_or(self.rules.gateway6);
+        let from = router.or(self.rules.source6).unwrap_or(self.rules.gateway6);
         let inner = Ends { src, dst, src_port: error.ports.0, dst_port: error.ports.1 };
         let body = errors::to_v6(&four.body, &error, said, &inner, (from, to));
         let class = if self.rules.reset { 0 } else { four.tos };
