@@ -219,7 +219,7 @@ pub(crate) fn read(
         value.filtering = Filtering::EndpointIndependent;
     }
     options(&mut table, &mut value, report);
-    (value.port_block_size, value.port_log) = blocks::read(&mut table, base, report);
+    (value.port_block_size, value.port_log) = blocks::read(&mut table, &value.pool, base, report);
     if let Some(timeouts) = table.take("timeouts") {
         value.timeouts = read_timeouts(&timeouts, report).unwrap_or_default();
     }
