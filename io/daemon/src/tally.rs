@@ -1,12 +1,16 @@
 //! What was refused: a counter for each reason, and one line in the log when a reason first strikes.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sixgate_reason::{Counters, Reason};
 use sixgate_time::{Duration, Instant};
 
 /// A reason that goes on striking is logged again after this long, so that a log shows whether a fault is still there.
 const AGAIN: Duration = Duration::from_secs(600);
+/// In place of nanoseconds.
+const NEVER: u64 = u64::MAX;
 
 /// Counters of one worker and when each reason was last logged.
 #[derive(Debug)]
@@ -28,6 +32,12 @@ impl Tally {
         Self { counters: Counters::default(), said: Said::new() }
     }
 
+    /// Nothing counted; what others that have `said` wrote to the log is not written again soon.
+    #[must_use]
+    pub fn beside(said: Said) -> Self {
+        Self { counters: Counters::default(), said }
+    }
+
     /// Counts `reason`; `what` is written to the log when the reason strikes for the first time, and then rarely.
     pub fn count(&mut self, now: Instant, reason: Reason, what: impl fmt::Display) {
         self.counters.count(reason);
@@ -41,9 +51,9 @@ impl Tally {
     }
 }
 
-/// When each reason was last logged.
-#[derive(Debug)]
-pub struct Said(Box<[Option<Instant>]>);
+/// When each reason was last logged, by all who have a copy of this.
+#[derive(Clone, Debug)]
+pub struct Said(Arc<[AtomicU64]>);
 
 impl Default for Said {
     fn default() -> Self {
@@ -55,14 +65,18 @@ impl Said {
     /// Nothing said.
     #[must_use]
     pub fn new() -> Self {
-        Self(vec![None; usize::from(Reason::LIMIT)].into_boxed_slice())
+        Self((0..Reason::LIMIT).map(|_| AtomicU64::new(NEVER)).collect())
     }
 
     /// Writes `reason` and `what` to the log when the reason strikes for the first time, and then rarely.
-    pub fn say(&mut self, now: Instant, reason: Reason, what: impl fmt::Display) {
-        let last = &mut self.0[usize::from(reason.number())];
-        if last.is_none_or(|last| now.since(last) >= AGAIN) {
-            *last = Some(now);
+    pub fn say(&self, now: Instant, reason: Reason, what: impl fmt::Display) {
+        let last = &self.0[usize::from(reason.number())];
+        let before = last.load(Ordering::Relaxed);
+        if before != NEVER && now.since(Instant::from_nanos(before)) < AGAIN {
+            return;
+        }
+        // Who comes first says it.
+        if last.compare_exchange(before, now.as_nanos(), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             tracing::info!(code = reason.code(), "refused: {}: {what}", reason.text());
         }
     }
@@ -75,13 +89,15 @@ mod tests {
 
     #[test]
     fn a_reason_is_counted_every_time_and_said_once_in_ten_minutes() {
-        let mut tally = Tally::new();
+        let said_of_all = Said::new();
+        let [mut tally, mut other] = [Tally::beside(said_of_all.clone()), Tally::beside(said_of_all)];
         let start = Instant::from_secs(100);
         let said = std::cell::Cell::new(0);
         // Somebody listens, or nothing is written at all.
         let listener = tracing::subscriber::set_default(Listener);
         for second in 0..700 {
             tally.count(start + Duration::from_secs(second), ISATAP_LOOP, Written(&said));
+            other.count(start + Duration::from_secs(second), ISATAP_LOOP, Written(&said));
         }
         drop(listener);
         assert_eq!((tally.counters().of(ISATAP_LOOP), tally.counters().of(QUEUE_FULL)), (700, 0));

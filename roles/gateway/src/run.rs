@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use sixgate_config::Gateway;
 use sixgate_fabric::{Fabric, Limits};
+use sixgate_io_daemon::Said;
 use sixgate_io_host::{Journal, Netlink, privilege};
 use sixgate_io_link::{Steering, Waker};
 use sixgate_isatap::Router;
@@ -87,11 +88,12 @@ fn with_journal(
     };
     let (mut translators, mut crossings) = (translators.into_iter(), crossings.into_iter());
     let (mut ways, mut crew) = (Vec::new(), Vec::new());
+    let said = Said::new();
     for waker in wakers {
         let (to_net, inbox) = mpsc::channel();
         ways.push((to_net, waker.clone()));
         let (nat64, crossing) = (translators.next(), crossings.next());
-        crew.push(Parts::of_translator(nat64, crossing, inbox, waker, outbox.clone()));
+        crew.push(Parts::of_translator(nat64, crossing, inbox, waker, outbox.clone(), said.clone()));
     }
     // Control must notice when no worker is left.
     drop(outbox);

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::mpsc;
 
 use sixgate_fabric::{Fabric, Limits, Port};
-use sixgate_io_daemon::Tally;
+use sixgate_io_daemon::{Said, Tally};
 use sixgate_io_link::{BufferPool, Interest, Poller, Tun, Waker, clock};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::Packet;
@@ -50,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) inbox: mpsc::Receiver<ToNet>,
     pub(crate) waker: Waker,
     pub(crate) outbox: UnboundedSender<ToControl>,
+    /// What any worker has written to the log.
+    pub(crate) said: Said,
 }
 
 impl Parts {
@@ -60,9 +62,21 @@ impl Parts {
         inbox: mpsc::Receiver<ToNet>,
         waker: Waker,
         outbox: UnboundedSender<ToControl>,
+        said: Said,
     ) -> Self {
         let kernel = Vec::new();
-        Self { fabric: None, kernel, nat64, crossing, isatap: None, client_port: None, inbox, waker, outbox }
+        Self {
+            fabric: None,
+            kernel,
+            nat64,
+            crossing,
+            isatap: None,
+            client_port: None,
+            inbox,
+            waker,
+            outbox,
+            said,
+        }
     }
 }
 
@@ -126,7 +140,7 @@ impl Worker {
             isatap: parts.isatap,
             clients: Clients::default(),
             client_port: parts.client_port,
-            tally: Tally::new(),
+            tally: Tally::beside(parts.said),
             captures: Captures::default(),
             pool: BufferPool::new(BUFFERS + rings, Packet::LARGEST),
             poller,
