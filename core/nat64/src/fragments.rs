@@ -1,9 +1,9 @@
 //! Fragments of datagrams (RFC 6146, section 3.4): what the first one learned serves the others, and those that come
 //! before it wait. Nothing is put together here; each fragment is translated on its own.
 //!
-//! Bounded by datagrams and octets, altogether and for each source; overlap ends a datagram (RFC 5722). A source beyond
-//! its share is refused. When all is full, the oldest datagram makes room: whoever invents sources must not keep out
-//! the honest, whose fragments come close after each other.
+//! Bounded by datagrams and octets, altogether and for each source; overlap ends a datagram (RFC 5722). The oldest
+//! datagram makes room, of the source that has its share, and of all when all is full: what was lost on the way, or was
+//! sent to fill the table, must not keep out the honest, whose fragments come close after each other.
 
 mod ranges;
 
@@ -60,12 +60,17 @@ struct Entry<M> {
     octets: u32,
     /// Why nothing more of it passes: overlapped, or its first fragment was refused.
     refused: Option<Reason>,
+    /// Neighbours among those of its source, in the order of their age.
+    older: Option<u32>,
+    newer: Option<u32>,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Share {
     datagrams: u32,
     octets: u32,
+    oldest: Option<u32>,
+    newest: Option<u32>,
 }
 
 /// Datagrams of which not all fragments have come. `M` is what a datagram's addresses become.
@@ -119,7 +124,7 @@ impl<M: Copy> Fragments<M> {
         while self.expire_one(now, timeout) {}
         let id = match self.index.get(&datagram) {
             Some(id) => *id,
-            None => self.begin(now, datagram)?,
+            None => self.begin(now, datagram),
         };
         let Some(entry) = self.entries.get_mut(id) else { return Err(NAT64_FRAGMENT_LIMIT) };
         if let Some(reason) = entry.refused {
@@ -147,17 +152,18 @@ impl<M: Copy> Fragments<M> {
         Ok(id)
     }
 
-    fn begin(&mut self, now: Instant, datagram: Datagram) -> Result<u32, Reason> {
+    fn begin(&mut self, now: Instant, datagram: Datagram) -> u32 {
         let share = self.shares.get(&datagram.src).copied().unwrap_or_default();
-        if share.datagrams >= MOST_DATAGRAMS_OF_SOURCE {
-            return Err(NAT64_FRAGMENT_LIMIT);
-        }
-        if self.entries.len() >= MOST_DATAGRAMS
-            && let Some(oldest) = self.by_age.first()
-        {
+        let oldest = match share.oldest {
+            own if share.datagrams >= MOST_DATAGRAMS_OF_SOURCE => own,
+            _ if self.entries.len() >= MOST_DATAGRAMS => self.by_age.first(),
+            _ => None,
+        };
+        if let Some(oldest) = oldest {
             self.forget(oldest);
         }
-        self.shares.entry(datagram.src).or_default().datagrams += 1;
+        let share = self.shares.entry(datagram.src).or_default();
+        let older = share.newest;
         let id = self.entries.insert(Entry {
             datagram,
             since: now,
@@ -168,10 +174,18 @@ impl<M: Copy> Fragments<M> {
             waiting: Queue::new(),
             octets: 0,
             refused: None,
+            older,
+            newer: None,
         });
+        share.datagrams += 1;
+        share.newest = Some(id);
+        share.oldest = share.oldest.or(Some(id));
+        if let Some(older) = older.and_then(|older| self.entries.get_mut(older)) {
+            older.newer = Some(id);
+        }
         self.entries.push_back(&mut self.by_age, id);
         self.index.insert(datagram, id);
-        Ok(id)
+        id
     }
 
     /// What the first fragment learned.
@@ -208,14 +222,16 @@ impl<M: Copy> Fragments<M> {
     pub(crate) fn hold(&mut self, id: u32, packet: &[u8], first: bool) -> Result<(), Reason> {
         // A packet is shorter than 2^17.
         let length = packet.len() as u32;
-        let src = self.entries.get(id).map(|e| e.datagram.src);
-        let share = src.and_then(|src| self.shares.get(&src)).copied().unwrap_or_default();
-        if share.octets + length > MOST_OCTETS_OF_SOURCE {
-            self.forget(id);
+        let Some(src) = self.entries.get(id).map(|e| e.datagram.src) else {
             return Err(NAT64_FRAGMENT_LIMIT);
-        }
-        while self.octets + length > MOST_OCTETS {
-            let Some(oldest) = self.by_age.first() else { break };
+        };
+        while let Some(share) = self.shares.get(&src) {
+            let oldest = match share.oldest {
+                own if share.octets + length > MOST_OCTETS_OF_SOURCE => own,
+                _ if self.octets + length > MOST_OCTETS => self.by_age.first(),
+                _ => None,
+            };
+            let Some(oldest) = oldest else { break };
             self.forget(oldest);
         }
         // It may have been the oldest itself.
@@ -281,8 +297,20 @@ impl<M: Copy> Fragments<M> {
         self.entries.unlink(&mut self.by_age, id);
         let Some(entry) = self.entries.remove(id) else { return };
         self.index.remove(&entry.datagram);
+        if let Some(older) = entry.older.and_then(|older| self.entries.get_mut(older)) {
+            older.newer = entry.newer;
+        }
+        if let Some(newer) = entry.newer.and_then(|newer| self.entries.get_mut(newer)) {
+            newer.older = entry.older;
+        }
         if let Some(share) = self.shares.get_mut(&entry.datagram.src) {
             share.datagrams -= 1;
+            if share.oldest == Some(id) {
+                share.oldest = entry.newer;
+            }
+            if share.newest == Some(id) {
+                share.newest = entry.older;
+            }
             if share.datagrams == 0 {
                 self.shares.remove(&entry.datagram.src);
             }
@@ -339,7 +367,11 @@ fn keep(spare: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
     use super::*;
+    use proptest::prelude::*;
 
     const TWO: Duration = Duration::from_secs(2);
 
@@ -454,21 +486,65 @@ mod tests {
     }
 
     #[test]
-    fn one_source_has_only_its_share() {
+    fn one_source_has_only_its_share_and_its_oldest_makes_room() {
         let mut table = table();
-        for n in 0..MOST_DATAGRAMS_OF_SOURCE {
-            assert!(table.arrive(Instant::ZERO, TWO, datagram(n), part(8, 8, true)).is_ok());
+        for n in 0..MOST_DATAGRAMS_OF_SOURCE * 3 {
+            let id = table.arrive(Instant::ZERO, TWO, datagram(n), part(8, 8, true)).unwrap();
+            table.hold(id, &[0; 56], false).unwrap();
         }
-        assert_eq!(
-            table.arrive(Instant::ZERO, TWO, datagram(999), part(8, 8, true)),
-            Err(NAT64_FRAGMENT_LIMIT)
-        );
+        let most = MOST_DATAGRAMS_OF_SOURCE as usize;
+        assert_eq!((table.entries.len(), table.given_up), (most, 2 * most));
+        // The newest are there, the oldest are not.
+        let last = MOST_DATAGRAMS_OF_SOURCE * 3 - 1;
+        assert!(table.index.contains_key(&datagram(last)) && !table.index.contains_key(&datagram(0)));
         let other = Datagram { src: Ipv6Addr::UNSPECIFIED, ..datagram(999) };
         let id = table.arrive(Instant::ZERO, TWO, other, part(8, 8, true)).unwrap();
         for _ in 0..3 {
             table.hold(id, &[0; 60_000], false).unwrap();
         }
+        // Alone it has no older one that could make room.
         assert_eq!(table.hold(id, &[0; 60_000], false), Err(NAT64_FRAGMENT_LIMIT));
-        assert_eq!(table.octets, 0);
+        let next = Datagram { identification: 1000, ..other };
+        for older in [next, Datagram { identification: 1001, ..other }] {
+            let id = table.arrive(Instant::ZERO, TWO, older, part(8, 8, true)).unwrap();
+            table.hold(id, &[0; 60_000], false).unwrap();
+        }
+        let id = table.arrive(Instant::ZERO, TWO, other, part(8, 8, true)).unwrap();
+        table.hold(id, &[0; 60_000], false).unwrap();
+        table.hold(id, &[0; 60_000], false).unwrap();
+        assert!(!table.index.contains_key(&next) && table.octets <= MOST_OCTETS_OF_SOURCE + 128 * 56);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_counted_is_what_is_there(steps: Vec<(u8, u8, u8, bool)>) {
+            let mut table = table();
+            for (source, n, offset, more) in steps {
+                let at = Instant::from_millis(u64::from(n) * 20);
+                let src = Ipv6Addr::from_bits(u128::from(source % 3));
+                let datagram = Datagram { src, ..datagram(u32::from(n % 16)) };
+                if let Ok(id) = table.arrive(at, TWO, datagram, part(u16::from(offset % 8) * 8, 8, more)) {
+                    match offset {
+                        0..100 => drop(table.hold(id, &[0; 9000], offset % 8 == 0)),
+                        100..150 => table.learn(id, 1),
+                        150..200 => table.finish(id),
+                        _ => table.forget(id),
+                    }
+                }
+                let entries: Vec<&Entry<u8>> = table.index.values().filter_map(|id| table.entries.get(*id)).collect();
+                prop_assert_eq!(entries.len(), table.entries.len());
+                prop_assert_eq!(entries.iter().map(|e| e.octets).sum::<u32>(), table.octets);
+                for (src, share) in &table.shares {
+                    let own: Vec<&&Entry<u8>> = entries.iter().filter(|e| e.datagram.src == *src).collect();
+                    prop_assert_eq!(own.len(), share.datagrams as usize);
+                    prop_assert_eq!(own.iter().map(|e| e.octets).sum::<u32>(), share.octets);
+                    // From the oldest to the newest all are met, and back.
+                    let forth = core::iter::successors(share.oldest, |id| table.entries.get(*id)?.newer).count();
+                    let back = core::iter::successors(share.newest, |id| table.entries.get(*id)?.older).count();
+                    prop_assert_eq!((forth, back), (own.len(), own.len()));
+                    prop_assert!(share.octets <= MOST_OCTETS_OF_SOURCE);
+                }
+            }
+        }
     }
 }
