@@ -59,6 +59,8 @@ pub struct Finished {
 struct Meta {
     stored: Ticks,
     life: u32,
+    /// When it last became the most used one.
+    used: Ticks,
     refreshed: bool,
 }
 
@@ -112,7 +114,11 @@ impl Finished {
         if refresh {
             self.table.meta_mut(at)?.refreshed = true;
         }
-        self.table.touch(at);
+        // Once a second is often enough to tell what is used from what is not.
+        if now.seconds_since(meta.used) > 0 {
+            self.table.meta_mut(at)?.used = now;
+            self.table.touch(at);
+        }
         Some(Quick::Answer { length, refresh })
     }
 
@@ -138,7 +144,8 @@ impl Finished {
         if life == 0 || answer.len() != tail + opt {
             return;
         }
-        let meta = Meta { stored: Ticks::of(now), life, refreshed: false };
+        let now = Ticks::of(now);
+        let meta = Meta { stored: now, life, used: now, refreshed: false };
         self.table.insert(key, &body, share, meta);
     }
 

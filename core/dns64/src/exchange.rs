@@ -82,12 +82,14 @@ enum Work {
 pub(crate) struct Side {
     lookup: Lookup,
     waiting: bool,
+    /// What it found is past its time.
+    pub(crate) stale: bool,
     pub(crate) outcome: Option<Outcome>,
 }
 
 impl Side {
     pub(crate) fn new(lookup: Lookup) -> Self {
-        Self { lookup, waiting: true, outcome: None }
+        Self { lookup, waiting: true, stale: false, outcome: None }
     }
 
     pub(crate) fn absorb(&mut self, message: Option<&[u8]>) {
@@ -227,6 +229,11 @@ impl Exchange {
     /// An answer past its time, because no upstream gives a better one (RFC 8767).
     pub fn handle_stale(&mut self, now: Instant, key: Key, message: &[u8]) {
         self.doubt.stale = true;
+        if let Work::Aaaa(Synthesis { native: Some(side), .. }) = &mut self.work
+            && key == MAIN
+        {
+            side.stale = true;
+        }
         self.handle(now, key, Ok(message));
     }
 

@@ -203,6 +203,11 @@ impl Lookup {
 }
 
 impl Outcome {
+    /// The TTL of the SOA alone, in seconds.
+    pub(crate) fn denial_ttl(&self) -> Option<u32> {
+        self.denial.iter().find(|record| record.rtype() == Rtype::SOA).map(|record| record.ttl().as_secs())
+    }
+
     /// How long the absence may be believed, in seconds (RFC 2308, section 5); `None` without SOA.
     pub(crate) fn negative_ttl(&self) -> Option<u32> {
         self.denial.iter().find_map(|record| {

@@ -135,7 +135,9 @@ impl Synthesis {
             }
             // RFC 6147, section 5.1.7
             End::Exists if !removed => {
-                Native::Empty(outcome.negative_ttl().unwrap_or(TTL_WITHOUT_SOA), outcome.denial.clone())
+                // RFC 8767, section 4: what is past its time has a TTL of its own, whatever the zone says.
+                let ttl = if side.stale { outcome.denial_ttl() } else { outcome.negative_ttl() };
+                Native::Empty(ttl.unwrap_or(TTL_WITHOUT_SOA), outcome.denial.clone())
             }
             End::Exists | End::TooLong | End::Failed(_) => Native::Empty(TTL_WITHOUT_SOA, Vec::new()),
         }

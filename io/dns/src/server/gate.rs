@@ -12,6 +12,9 @@ use super::Options;
 
 /// Clients whose rate is remembered; beyond that all are forgotten, which costs each a new burst.
 const MOST_RATES: usize = 65_536;
+/// So often a second what is at hand is looked for on behalf of a client that has too much under work: enough for a page, too
+/// little for a flood.
+const LOOKS: u32 = 500;
 
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -24,8 +27,12 @@ pub(super) struct Gate {
 struct State {
     questions: Load,
     connections: Load,
-    rates: HashMap<IpAddr, sixgate_time::TokenBucket>,
+    rates: Rates,
+    looks: Rates,
 }
+
+/// Token buckets by client.
+type Rates = HashMap<IpAddr, sixgate_time::TokenBucket>;
 
 /// How much is under way, in all and by client.
 #[derive(Debug, Default)]
@@ -92,24 +99,33 @@ impl Gate {
         Ok(Place { gate: Arc::clone(self), client, kind: Kind::Connection })
     }
 
+    /// Whether it is looked what is at hand for a client that has as many questions under work as it may.
+    pub(super) fn looks(&self, client: IpAddr) -> bool {
+        take(&mut self.state().looks, client, (LOOKS, LOOKS), self.now())
+    }
+
     /// Bursts of a second's worth, at least ten: a page asks for many names at once.
     fn within_rate(&self, state: &mut State, client: IpAddr) -> bool {
-        if state.rates.len() >= MOST_RATES && !state.rates.contains_key(&client) {
-            state.rates.clear();
-        }
         let rate = self.options.rate;
+        take(&mut state.rates, client, (rate, rate.max(10)), self.now())
+    }
+
+    fn now(&self) -> sixgate_time::Instant {
         let nanos = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        state
-            .rates
-            .entry(client)
-            .or_insert_with(|| sixgate_time::TokenBucket::new(rate, rate.max(10)))
-            .take(sixgate_time::Instant::from_nanos(nanos))
+        sixgate_time::Instant::from_nanos(nanos)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Counters only: a panic elsewhere cannot leave them half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn take(rates: &mut Rates, client: IpAddr, (rate, burst): (u32, u32), now: sixgate_time::Instant) -> bool {
+    if rates.len() >= MOST_RATES && !rates.contains_key(&client) {
+        rates.clear();
+    }
+    rates.entry(client).or_insert_with(|| sixgate_time::TokenBucket::new(rate, burst)).take(now)
 }
 
 impl Load {

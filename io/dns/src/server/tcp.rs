@@ -97,7 +97,7 @@ async fn converse<H: Handler>(
             Err(reason) => {
                 let answer = match reason {
                     DNS_NOT_ALLOWED => answers::refuse(&message),
-                    DNS_OVERLOAD => {
+                    DNS_OVERLOAD if gate.looks(client.ip()) => {
                         handler.handle_at_once(&Request { client, stream: true, message, worker: None })
                     }
                     _ => None,

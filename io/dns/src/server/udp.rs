@@ -37,7 +37,7 @@ pub(super) async fn serve<H: Handler>(socket: UdpSocket, gate: Arc<Gate>, handle
                 let answer = match reason {
                     DNS_NOT_ALLOWED => answers::refuse(message),
                     // Names that nobody has to be asked for must not wait for those that nobody answers.
-                    DNS_OVERLOAD => handler.handle_at_once(&request(message)),
+                    DNS_OVERLOAD if gate.looks(client.ip()) => handler.handle_at_once(&request(message)),
                     _ => None,
                 };
                 if let Some(answer) = &answer {

@@ -141,9 +141,10 @@ impl<H: Handler, F: Front> Run<H, F> {
             Err(reason) => {
                 let Some(back) = back else { return };
                 // Names that nobody has to be asked for must not wait for those that nobody answers.
-                match self.handler.handle_at_once(&request) {
-                    Some(answer) if reason == DNS_OVERLOAD => back.send(&self.socket, &answer),
-                    _ => self.handler.refused(client.ip(), reason),
+                let looks = reason == DNS_OVERLOAD && self.gate.looks(client.ip());
+                match looks.then(|| self.handler.handle_at_once(&request)).flatten() {
+                    Some(answer) => back.send(&self.socket, &answer),
+                    None => self.handler.refused(client.ip(), reason),
                 }
                 return;
             }

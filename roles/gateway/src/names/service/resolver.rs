@@ -176,7 +176,10 @@ impl Resolver {
         forwarder: &Arc<Forwarder>,
     ) -> Option<Flight> {
         let mut flights = self.flights();
-        if let Some(flight) = flights.get(asked.key()) {
+        // One whose sender is gone will never land.
+        if let Some(flight) = flights.get(asked.key())
+            && flight.has_changed().is_ok()
+        {
             count(&self.counts.joined);
             return Some(flight.clone());
         }
