@@ -121,6 +121,15 @@ fn change_the_pool(test: &str, workers: u16) {
     assert!(wait(Duration::from_secs(5), || daemon.log().len() > log.len()));
     let said = daemon.log()[log.len()..].to_owned();
     assert!(said.contains("own address 192.0.2.1") && said.contains("nothing changed"), "{said}");
+    let _ = row.file(
+        "nat64",
+        "[nat64]\nprefix = \"2001:db8:64::/96\"\npool = [\"203.0.113.0/28\"]\nport-log = \"/nowhere/log\"\n",
+    );
+    let log = daemon.log();
+    daemon.hang_up();
+    assert!(wait(Duration::from_secs(5), || daemon.log().len() > log.len()));
+    let said = daemon.log()[log.len()..].to_owned();
+    assert!(said.contains("/nowhere/log: No such file") && said.contains("nothing changed"), "{said}");
     assert_eq!(datagram(&row, "2001:db8::8").trim(), "datagram");
     assert!(daemon.stop());
     assert_eq!(settings(&row), before);

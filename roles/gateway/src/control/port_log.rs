@@ -50,6 +50,11 @@ impl PortLog {
         Ok(Self { to, thread: Some(thread) })
     }
 
+    /// Whether the file can be written, before anything else is changed for it.
+    pub(crate) fn probe(path: &Path) -> Result<(), Failure> {
+        LogFile::open(path).map(drop).map_err(|e| cannot(path, &e))
+    }
+
     /// Events of the packet plane, of this moment.
     pub(crate) fn write(&self, at: Timestamp, events: Vec<PortEvent>) {
         // The thread ends with us only.

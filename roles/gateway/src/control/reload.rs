@@ -7,6 +7,7 @@ use sixgate_config::isatap::Isatap;
 use sixgate_config::nat64::Nat64;
 use sixgate_config::{Dns, Dns64, Gateway, Siit};
 
+use super::port_log::PortLog;
 use super::translator::Change;
 use super::{Control, Site, allowed};
 use crate::names::NamesConfig;
@@ -45,6 +46,14 @@ fn apply(control: &Control, new: Gateway) {
         return;
     }
     let config = taken_over(&site.config, &new);
+    // A pool whose log cannot be written must not be used by it.
+    let wanted = |config: &Gateway| config.nat64.as_ref().and_then(|nat64| nat64.port_log.clone());
+    if let Some(path) = wanted(&config).filter(|path| wanted(&site.config).as_ref() != Some(path))
+        && let Err(e) = PortLog::probe(&path)
+    {
+        tracing::warn!("reload: {e}: nothing changed");
+        return;
+    }
     let change = match control.translator.as_ref().map(|standing| standing.prepare(&site, &config)) {
         None => None,
         Some(Ok(change)) => change,
