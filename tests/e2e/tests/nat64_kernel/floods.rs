@@ -48,25 +48,27 @@ fn resident(t: &Talk<'_>) -> u64 {
 /// More than the bounds of the tables (2 MiB of each family) and what an allocator adds.
 const ROOM: u64 = 12 << 20;
 
-/// A datagram in three fragments still crosses, both ways, for somebody else.
+/// A datagram in three fragments still crosses, both ways, for somebody else and for who sent the flood.
 fn still_carries(t: &mut Talk<'_>) {
-    let flooder = t.client;
-    t.client = Ipv6Addr::from_bits(flooder.to_bits() + 0x100);
-    let upper = Upper::Udp(4000, 53, data(3000));
-    let parts = t.six(&upper).fragments(77, 1200);
-    for n in [2, 1, 0] {
-        t.client_says(&parts[n]);
+    let (flooder, server) = (t.client, t.server);
+    let other = (Ipv6Addr::from_bits(flooder.to_bits() + 0x100), Ipv4Addr::new(203, 0, 119, 99));
+    for (client, from) in [other, (flooder, server)] {
+        (t.client, t.server) = (client, server);
+        let parts = t.six(&Upper::Udp(4000, 53, data(3000))).fragments(20_000, 1200);
+        for n in [2, 1, 0] {
+            t.client_says(&parts[n]);
+        }
+        let heard = [t.server_hears(), t.server_hears(), t.server_hears()];
+        let first = heard.iter().find(|four| four.offset == 0).expect("a first one");
+        let at = Outside { address: first.source, port: first.from_port() };
+        t.server = from;
+        let parts = t.four(at, &Upper::Udp(53, 0, data(2000))).fragments(1000);
+        for n in [2, 1, 0] {
+            t.server_says(&parts[n]);
+        }
+        let _ = [t.client_hears(), t.client_hears(), t.client_hears()];
     }
-    let heard = [t.server_hears(), t.server_hears(), t.server_hears()];
-    let first = heard.iter().find(|four| four.offset == 0).expect("a first one");
-    let at = Outside { address: first.source, port: first.from_port() };
-    t.server = Ipv4Addr::new(203, 0, 119, 99);
-    let parts = t.four(at, &Upper::Udp(53, 0, data(2000))).fragments(1000);
-    for n in [2, 1, 0] {
-        t.server_says(&parts[n]);
-    }
-    let _ = [t.client_hears(), t.client_hears(), t.client_hears()];
-    t.client = flooder;
+    (t.client, t.server) = (flooder, server);
 }
 
 fn first_fragments(t: &mut Talk<'_>) {
