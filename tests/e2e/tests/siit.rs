@@ -213,7 +213,7 @@ fn bulk(row: &mut Row, from: &str, to: &str, version: u8, address: &str) -> bool
     let folder = row.folder().to_owned();
     let sent = folder.join("sent");
     let got = folder.join(format!("got-{to}"));
-    let data: Vec<u8> = (0..2_000_000_u32).map(|n| (n * 31 >> 5) as u8).collect();
+    let data: Vec<u8> = (0..2_000_000_u32).map(|n| ((n * 31) >> 5) as u8).collect();
     std::fs::write(&sent, &data).expect("a file can be written");
     let _ = std::fs::remove_file(&got);
     let listen = if version == 6 { 4 } else { 6 };
