@@ -28,6 +28,12 @@ struct Limits {
     rate: u32,
 }
 
+/// How many of so many sessions only clients open: an eighth. Whoever fills the rest from outside through a binding that
+/// is open to all keeps no client from opening its own.
+pub(crate) const fn kept_for_insides(sessions: u32) -> u32 {
+    sessions / 8
+}
+
 /// What a client that is at a limit would have to give up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lack {
@@ -120,12 +126,16 @@ impl Clients {
     }
 
     /// What the client has too much of for one more session, and one more port if `port`.
-    pub(crate) fn lacks(&self, client: Ipv6Addr, port: bool) -> Option<Lack> {
+    pub(crate) fn lacks(&self, client: Ipv6Addr, from: Side, port: bool) -> Option<Lack> {
         let Limits { sessions, ports, .. } = self.limits;
         let client = self.clients.get(&client)?;
+        let kept = match from {
+            Side::V6 => 0,
+            Side::V4 => kept_for_insides(sessions),
+        };
         if port && ports != 0 && client.ports >= ports {
             Some(Lack::Port)
-        } else if sessions != 0 && client.sessions >= sessions {
+        } else if sessions != 0 && client.sessions >= sessions - kept {
             Some(Lack::Session)
         } else {
             None
@@ -283,12 +293,15 @@ mod tests {
     fn a_client_without_anything_is_forgotten() {
         let mut all =
             clients(&Config { max_sessions_per_client: 2, max_ports_per_client: 1, ..Config::default() });
-        assert_eq!(all.lacks(CLIENT, true), None);
+        assert_eq!(all.lacks(CLIENT, Side::V6, true), None);
         all.opened(Instant::ZERO, CLIENT);
         all.bound(CLIENT);
-        assert_eq!((all.lacks(CLIENT, true), all.lacks(CLIENT, false)), (Some(Lack::Port), None));
+        assert_eq!(
+            (all.lacks(CLIENT, Side::V6, true), all.lacks(CLIENT, Side::V6, false)),
+            (Some(Lack::Port), None)
+        );
         all.opened(Instant::ZERO, CLIENT);
-        assert_eq!(all.lacks(CLIENT, false), Some(Lack::Session));
+        assert_eq!(all.lacks(CLIENT, Side::V6, false), Some(Lack::Session));
         all.set_over(CLIENT, 7, true);
         all.set_over(CLIENT, 5, true);
         all.set_over(CLIENT, 7, true);

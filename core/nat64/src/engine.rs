@@ -65,6 +65,8 @@ pub struct Nat64 {
     sessions: Sessions,
     clients: Clients,
     complaints: Complaints,
+    /// Sessions of all that only insides open.
+    kept_for_insides: usize,
     pool: Pool,
     fragments6: Fragments<Mapping4>,
     fragments4: Fragments<Mapping6>,
@@ -94,6 +96,7 @@ impl Nat64 {
             sessions: Sessions::new(most, Key::derive(&seed, 2)),
             clients: Clients::new(&config, Key::derive(&seed, 3)),
             complaints: Complaints::new(Key::derive(&seed, 13)),
+            kept_for_insides: Self::keep_for_insides(&config),
             pool: Pool::new(&config, &seed),
             fragments6: Fragments::new(Key::derive(&seed, 4)),
             fragments4: Fragments::new(Key::derive(&seed, 5)),
@@ -129,6 +132,7 @@ impl Nat64 {
             self.sessions.reschedule(&self.config.timeouts);
         }
         self.clients.reset(&self.config, Key::derive(&self.seed, 3));
+        self.kept_for_insides = Self::keep_for_insides(&self.config);
         let mut gone = Vec::new();
         let bindings: Vec<(u32, Binding)> = self.bib.iter().map(|(id, b)| (id, *b)).collect();
         for (id, binding) in bindings {

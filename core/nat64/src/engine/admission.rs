@@ -13,7 +13,8 @@ use sixgate_wire::refusal::Refusal;
 
 use super::Nat64;
 use super::own::Refused6;
-use crate::clients::Lack;
+use crate::clients::{Lack, kept_for_insides};
+use crate::config::Config;
 use crate::endpoint::Inside;
 use crate::keyed::Key;
 use crate::session::{Session, State};
@@ -34,14 +35,18 @@ impl Nat64 {
         inside: Inside,
         bound: Option<u32>,
     ) -> Result<(), Reason> {
-        if self.sessions.len() >= self.config.max_sessions {
+        let kept = match from {
+            Side::V6 => 0,
+            Side::V4 => self.kept_for_insides,
+        };
+        if self.sessions.len().saturating_add(kept) >= self.config.max_sessions {
             return Err(NAT64_SESSION_LIMIT);
         }
         let client = self.clients.of(inside.address);
         if !self.clients.may_hurry(now, client, from) {
             return Err(NAT64_CLIENT_RATE);
         }
-        let Some(lack) = self.clients.lacks(client, bound.is_none()) else { return Ok(()) };
+        let Some(lack) = self.clients.lacks(client, from, bound.is_none()) else { return Ok(()) };
         let (port, reason) = match lack {
             Lack::Session => (false, NAT64_CLIENT_LIMIT),
             Lack::Port => (true, NAT64_CLIENT_PORTS),
@@ -82,6 +87,11 @@ impl Nat64 {
         if let Some(binding) = self.bib.get(session.binding) {
             self.clients.set_over(self.clients.of(binding.inside.address), id, is_over);
         }
+    }
+
+    /// How many of the sessions of all only insides open.
+    pub(super) fn keep_for_insides(config: &Config) -> usize {
+        kept_for_insides(u32::try_from(config.max_sessions).unwrap_or(u32::MAX)) as usize
     }
 
     /// Counts anew what each client has, with the limits that are in force.

@@ -92,6 +92,24 @@ fn what_others_open_from_outside_counts_too() {
 }
 
 #[test]
+fn nobody_outside_keeps_a_client_from_opening_its_own() {
+    for limits in
+        [Config { max_sessions_per_client: 80, ..config() }, Config { max_sessions: 80, ..config() }]
+    {
+        let mut lab = Lab::new(limits);
+        let outside = lab.open_udp(5000, SERVER);
+        let knock =
+            |lab: &mut Lab, from| lab.nat.inbound(lab.now, &mut udp4(OTHER, from, POOL, outside, b""), 1500);
+        let through = (1..=200).filter(|from| knock(&mut lab, *from) == Verdict::Translated).count();
+        assert_eq!(through, 69);
+        for port in 1..=10 {
+            lab.out(udp6(client(), port, embed(SERVER), 53, b""));
+        }
+        assert_eq!(lab.nat.session_count(), 80);
+    }
+}
+
+#[test]
 fn a_connection_that_both_ends_closed_makes_room_for_another() {
     let mut lab = Lab::new(Config { max_sessions_per_client: 2, max_ports_per_client: 2, ..config() });
     let first = connect(&mut lab, 1);

@@ -19,6 +19,7 @@ impl Nat64 {
             sessions: self.sessions.twin(Key::derive(&self.seed, 2)),
             clients: self.clients.excerpt(&[]),
             complaints: self.complaints.clone(),
+            kept_for_insides: self.kept_for_insides,
             pool: self.pool.clone(),
             fragments6: Fragments::new(Key::derive(&self.seed, 4)),
             fragments4: Fragments::new(Key::derive(&self.seed, 5)),
