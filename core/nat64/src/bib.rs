@@ -89,6 +89,10 @@ impl Bib {
         self.table.remove(id, hashes)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// See [`Table::slice`].
     pub(crate) fn slice(
         &self,

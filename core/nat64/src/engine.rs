@@ -38,7 +38,7 @@ use crate::ways::Ways;
 use admission::Complaints;
 pub use explain::{Explanation, Use};
 pub use slices::{Slice, Wanted};
-pub use views::{BibView, SessionView};
+pub use views::{BibView, Gauges, SessionView};
 
 /// What became of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -209,6 +209,11 @@ impl<M: Copy> Fragments<M> {
         self.waiting.get(held).map(Vec::as_slice)
     }
 
+    /// Fragments that wait, and their octets.
+    pub(crate) fn waiting(&self) -> (usize, u32) {
+        (self.waiting.len(), self.octets)
+    }
+
     pub(crate) fn learn(&mut self, id: u32, mapping: M) {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.mapping = Some(mapping);

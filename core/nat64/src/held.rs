@@ -72,6 +72,10 @@ impl HeldSyns {
         true
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Drops the SYN from `peer` to `outside` because the inside has opened; false when there is none.
     pub(crate) fn answer(&mut self, outside: Outside, peer: Peer) -> bool {
         let found = self.index.get(&(outside, peer)).copied();

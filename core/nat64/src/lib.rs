@@ -72,7 +72,7 @@ mod wheel;
 
 pub use config::{Config, Filtering, PoolEntry, StaticBinding, Timeouts, ZeroChecksum};
 pub use endpoint::{Inside, Outside, Peer, Proto};
-pub use engine::{BibView, Explanation, Nat64, SessionView, Slice, Use, Verdict, Wanted};
+pub use engine::{BibView, Explanation, Gauges, Nat64, SessionView, Slice, Use, Verdict, Wanted};
 pub use pool::{Level, PoolAlarm, PoolView, PortEvent};
 pub use shard::{Instruction, Owner, Shard, ShardMap, Step};
 pub use share::Share;

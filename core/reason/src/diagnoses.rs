@@ -4,10 +4,12 @@
 //! Both share one space of numbers: diagnoses have 700 to 799.
 
 mod isatap;
+mod nat64;
 mod network;
 mod system;
 
 pub use isatap::*;
+pub use nat64::*;
 pub use network::*;
 pub use system::*;
 
@@ -48,7 +50,7 @@ impl Diagnosis {
 
     /// Every diagnosis, by area.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        [isatap::ALL, network::ALL, system::ALL].into_iter().flatten().copied()
+        [isatap::ALL, network::ALL, nat64::ALL, system::ALL].into_iter().flatten().copied()
     }
 }
 

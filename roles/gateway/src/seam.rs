@@ -238,7 +238,7 @@ pub(crate) struct Counts {
     pub(crate) with_bbr: usize,
     pub(crate) hosts_served: usize,
     pub(crate) hosts_refused: usize,
-    pub(crate) nat64_sessions: usize,
+    pub(crate) nat64: nat64::Gauges,
     pub(crate) flows: usize,
 }
 

@@ -1,6 +1,7 @@
 //! `nat64`
 
 mod explain;
+mod who;
 
 use core::net::{SocketAddrV4, SocketAddrV6};
 
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use explain::{ExplainedBinding, Nat64Explanation, Nat64Packet, Nat64Question, Nat64Verdict};
+pub use who::{Nat64Holder, Nat64Who, Nat64WhoQuestion};
 
 /// Which lines of a table are asked for.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

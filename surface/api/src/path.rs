@@ -48,6 +48,8 @@ pub const NAT64_BIB: &str = "/v1/nat64/bib";
 pub const NAT64_POOLS: &str = "/v1/nat64/pools";
 /// POST: what would become of a packet.
 pub const NAT64_EXPLAIN: &str = "/v1/nat64/explain";
+/// POST: who has or had a port of the pool.
+pub const NAT64_WHO: &str = "/v1/nat64/who";
 /// POST: why a name has the addresses that it has.
 pub const DNS64_EXPLAIN: &str = "/v1/dns64/explain";
 /// GET: what the resolver has done, and how its upstreams stand.

@@ -1,9 +1,13 @@
 //! A line of the port log (RFC 6888, section 4; RFC 7422): who got which ports, or gave them back.
 
+mod holders;
+
 use core::net::Ipv4Addr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use holders::Holders;
 
 /// One line, a JSON object.
 ///

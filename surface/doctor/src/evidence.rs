@@ -6,6 +6,7 @@
 mod client;
 mod gateway;
 mod host;
+mod nat64;
 mod probe;
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use client::ClientEvidence;
 pub use gateway::{AllowedNow, GatewayEvidence, Heard, IsatapPlan, Registration, SeenHost, Setting};
 pub use host::{Held, HostEvidence, Link};
+pub use nat64::{Lead, Nat64Evidence, PoolPart};
 pub use probe::{Advertisement, Echo, Echoed, PathMtu, Probe};
 
 /// Everything that is known of one machine at one moment.

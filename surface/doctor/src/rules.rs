@@ -6,6 +6,7 @@ mod moved;
 mod mtu;
 mod names;
 mod nat;
+mod nat64;
 mod protocol;
 mod registered;
 mod routes;
@@ -41,4 +42,7 @@ pub(crate) const ALL: &[Rule] = &[
     mtu::path,
     routes::offered,
     registered::clients,
+    nat64::leads,
+    nat64::room,
+    nat64::prefixes,
 ];

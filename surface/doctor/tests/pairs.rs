@@ -65,7 +65,9 @@ fn each_finding_says_why_what_next_and_how_it_is_known() {
                 !finding.fix.is_empty() && !finding.cause.is_empty() && !finding.what.is_empty(),
                 "{code}"
             );
-            assert!(finding.certain, "{code}: both ends were seen");
+            // One counter has other causes beside.
+            let certain = finding.certain || *code == "SG-NAT64-006";
+            assert!(certain, "{code}: both ends were seen");
         }
     }
 }

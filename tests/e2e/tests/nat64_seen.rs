@@ -263,3 +263,170 @@ fn an_address_and_its_ipv4_address_are_told_from_each_other() {
         assert_eq!(run(wrong).0, Some(2), "{wrong:?}");
     }
 }
+
+/// Sends a packet that is written down, as it is on the wire before the kernel's forwarding.
+fn send(row: &Row, wire: &Wire, daemon: &Daemon, written: &str) {
+    let said = daemon.ask(&["nat64", "explain", written]);
+    let packet = a_hop_before(octets(said["packet"]["hex"].as_str().expect("octets")));
+    wire.send(Some(row.station("middle", "m0")), &packet);
+}
+
+/// The codes of what `doctor` finds on the machine itself, with all that it says.
+fn doctor(row: &Row, file: &std::path::Path) -> (Vec<String>, String) {
+    let (binary, socket) = (sixgate_e2e::world::binary(), file.with_extension("sock"));
+    let command = format!("{} doctor --json --socket {}", binary.display(), socket.display());
+    let text = row.sh("middle", &command).text;
+    let said: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let code = |f: &Value| f["code"].as_str().expect("a code").to_owned();
+    (list(&said, "findings").iter().map(code).collect(), text)
+}
+
+#[test]
+fn doctor_names_what_is_wrong_with_the_translator_and_nothing_in_health() {
+    let mut row = row("d");
+    let file = row.file("nat64", FILE);
+    let daemon = row.daemon("middle", &["run"], &file);
+    let found = |row: &Row| doctor(row, &file);
+    let none = Vec::<String>::new();
+    assert_eq!(found(&row).0, none, "{}", found(&row).1);
+
+    row.ip("middle", "-6 route del 2001:db8:64::/96 dev nat64");
+    let (codes, text) = found(&row);
+    assert_eq!(codes, ["SG-NAT64-003"], "{text}");
+    assert!(text.contains("has no route, and must go to nat64"), "{text}");
+    row.ip("middle", "-6 route add 2001:db8:64::/96 dev nat64");
+    assert_eq!(found(&row).0, none);
+
+    row.ip("middle", "addr add 198.51.100.1/32 dev lo");
+    let (codes, text) = found(&row);
+    assert_eq!(codes, ["SG-NAT64-004"], "{text}");
+    row.ip("middle", "addr del 198.51.100.1/32 dev lo");
+    assert_eq!(found(&row).0, none);
+
+    row.ip("middle", "link set nat64 down");
+    let (codes, text) = found(&row);
+    assert!(
+        codes.contains(&"SG-NAT64-003".to_owned()) && text.contains("its device nat64 is down"),
+        "{text}"
+    );
+    assert!(daemon.stop());
+}
+
+#[test]
+fn doctor_and_metrics_name_a_full_pool_and_a_client_at_its_limit() {
+    let mut row = row("f");
+    let file = row.file(
+        "nat64",
+        "[nat64]\nprefix = \"2001:db8:64::/96\"\npool = [\"198.51.100.0:1000-1003\"]\nmax-sessions-per-client = 2\n\
+         [metrics]\nlisten = \"127.0.0.1:9464\"\n",
+    );
+    let daemon = row.daemon("middle", &["run"], &file);
+    let left = Wire::open(&row.namespace("left"), "l0");
+    let open = |client: u8, port: u16| {
+        send(
+            &row,
+            &left,
+            &daemon,
+            &format!("udp [2001:db8::{client}]:{port} > [2001:db8:64::192.0.2.80]:53"),
+        );
+    };
+    let total = |n: u64| wait(Duration::from_secs(5), || daemon.ask(&["nat64", "sessions"])["total"] == n);
+    open(8, 1);
+    assert!(total(1));
+    assert_eq!(doctor(&row, &file).0, Vec::<String>::new());
+    open(8, 2);
+    assert!(total(2));
+    let (codes, text) = doctor(&row, &file);
+    assert_eq!(codes, ["SG-NAT64-001"], "{text}");
+    assert!(text.contains("2001:db8::8 has as many sessions as a client"), "{text}");
+    open(9, 1);
+    open(9, 2);
+    assert!(total(4));
+    open(7, 1);
+    let metrics = || row.sh("middle", "curl -s --max-time 3 http://127.0.0.1:9464/metrics").text;
+    let refused = "sixgate_nat64_refusals_total{reason=\"nat64-pool-exhausted\"} 1\n";
+    assert!(wait(Duration::from_secs(5), || metrics().contains(refused)), "{}", metrics());
+    let text = metrics();
+    for line in [
+        "sixgate_nat64_sessions 4\n",
+        "sixgate_nat64_bindings 4\n",
+        "sixgate_nat64_held_syns 0\n",
+        "sixgate_nat64_pool_ports_used{proto=\"udp\",addresses=\"198.51.100.0/32\",ports=\"1000-1003\"} 4\n",
+        "sixgate_nat64_pool_alarm{proto=\"udp\",addresses=\"198.51.100.0/32\",ports=\"1000-1003\"} 2\n",
+        "sixgate_nat64_pool_alarm{proto=\"tcp\",addresses=\"198.51.100.0/32\",ports=\"1000-1003\"} 0\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let (codes, text) = doctor(&row, &file);
+    assert_eq!(codes, ["SG-NAT64-001"], "{text}");
+    assert!(text.contains("no ports left") && text.contains("4 of 4 ports in use (full)"), "{text}");
+    assert_eq!(daemon.ask(&["nat64", "pools", "--protocol", "udp"])["pools"][0]["level"], "full");
+    let said = daemon.ask(&["nat64", "explain", "udp [2001:db8::7]:1 > [2001:db8:64::192.0.2.80]:53"]);
+    assert!(
+        said["steps"].to_string().contains("no port to make one: udp 198.51.100.0/32:1000-1003 (4 of 4)"),
+        "{said}"
+    );
+    assert!(daemon.stop());
+}
+
+#[test]
+fn doctor_says_when_the_prefixes_do_not_fit() {
+    let mut row = row("p");
+    let file = row.file(
+        "nat64",
+        "[nat64]\nprefix = \"64:ff9b::/96\"\npool = [\"198.51.100.0/30\"]\n\
+         [dns]\nlisten = [\"127.0.0.1:5300\"]\nupstream = [\"127.0.0.1:5399\"]\n\
+         [dns64]\n[[dns64.rule]]\nprefix = \"2001:db8:64::/96\"\n",
+    );
+    let daemon = row.daemon("middle", &["run"], &file);
+    let left = Wire::open(&row.namespace("left"), "l0");
+    let codes = |row: &Row| doctor(row, &file).0;
+    let has = |row: &Row, code: &str| codes(row).iter().any(|c| c == code);
+    assert!(has(&row, "SG-NAT64-005") && !has(&row, "SG-NAT64-006"), "{:?}", doctor(&row, &file));
+    send(&row, &left, &daemon, "tcp [2001:db8::8]:1 > [64:ff9b::10.0.0.1]:80");
+    assert!(wait(Duration::from_secs(5), || has(&row, "SG-NAT64-006")), "{:?}", doctor(&row, &file));
+    assert!(daemon.stop());
+}
+
+#[test]
+fn who_had_a_port_is_told_from_the_table_and_from_the_log() {
+    let mut row = row("w");
+    let log = row.folder().join("ports.log");
+    let file = row.file("nat64", &format!("{FILE}port-log = \"{}\"\n", log.display()));
+    let daemon = row.daemon("middle", &["run"], &file);
+    let left = Wire::open(&row.namespace("left"), "l0");
+    send(&row, &left, &daemon, "udp [2001:db8::8]:40000 > [2001:db8:64::192.0.2.80]:53");
+    let sessions = || daemon.ask(&["nat64", "sessions"]);
+    assert!(wait(Duration::from_secs(5), || sessions()["total"] == 1));
+    let outside = sessions()["sessions"][0]["outside"].as_str().expect("an end").to_owned();
+    let written = || std::fs::read_to_string(&log).unwrap_or_default();
+    assert!(wait(Duration::from_secs(5), || written().contains("2001:db8::8")), "{}", written());
+
+    let now = daemon.ask(&["nat64", "who", &outside]);
+    assert_eq!(
+        (&now["holders"][0]["by"], &now["holders"][0]["client"]),
+        (&"binding".into(), &"2001:db8::8".into())
+    );
+    let logged = list(&now, "holders").iter().find(|h| h["by"] == "log").expect("the log knows it").clone();
+    assert_eq!((&logged["client"], &logged["until"]), (&"2001:db8::8".into(), &Value::Null), "{now}");
+    let since = logged["since"].as_str().expect("a time").to_owned();
+
+    let then = daemon.ask(&["nat64", "who", &outside, "--at", &since, "--protocol", "udp"]);
+    assert_eq!((list(&then, "holders").len(), &then["holders"][0]["by"]), (1, &"log".into()), "{then}");
+    let before = daemon.ask(&["nat64", "who", &outside, "--at", "2020-01-01T00:00:00Z"]);
+    assert_eq!(list(&before, "holders").len(), 0);
+    assert!(before["remark"].as_str().is_some_and(|r| r.starts_with("the port log begins at")), "{before}");
+    let ahead = daemon.ask(&["nat64", "who", &outside, "--at", "2120-01-01T00:00:00Z"]);
+    assert!(ahead["error"]["message"].as_str().is_some_and(|m| m.contains("lies ahead")), "{ahead}");
+    let fixed = daemon.ask(&["nat64", "who", "198.51.100.2:443", "--protocol", "tcp"]);
+    assert_eq!(fixed["holders"][0]["by"], "static", "{fixed}");
+    assert!(daemon.stop());
+
+    // Without the daemon the file says the same, and until when.
+    let path = log.display().to_string();
+    let words = ["nat64", "who", &outside, "--at", &since, "--log", &path, "--json"];
+    let done = Command::new(sixgate_e2e::world::binary()).args(words).output().expect("the binary runs");
+    let said: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!(said["holders"][0]["client"], "2001:db8::8", "{said}");
+    assert!(said["holders"][0]["until"].is_string(), "the end released it: {said}");
+}

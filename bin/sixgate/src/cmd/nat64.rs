@@ -1,8 +1,9 @@
-//! `sixgate nat64 sessions | bib | pools | explain | address`
+//! `sixgate nat64 sessions | bib | pools | explain | who | address`
 
 mod explain;
 mod packet;
 mod tables;
+mod who;
 
 use std::net::IpAddr;
 
@@ -47,6 +48,11 @@ enum What {
         #[arg(required = true, value_name = "PACKET")]
         packet: Vec<String>,
     },
+    /// Who has a port of the pool, or had it at some time
+    #[command(
+        after_help = "Examples:\n  sixgate nat64 who 192.0.2.2:1234\n  sixgate nat64 who 192.0.2.2:1234 --at 2026-11-25T10:15:00Z --protocol tcp"
+    )]
+    Who(who::Args),
     /// The IPv6 address that stands for an IPv4 address, and back (RFC 6052)
     #[command(after_help = "Example: sixgate nat64 address 10.6.0.30 --prefix fd6a:7e00:cafe:7777::/96")]
     Address {
@@ -63,6 +69,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
         What::Sessions(which) => tables::sessions(which, context),
         What::Bib(which) => tables::bib(which, context),
         What::Pools { protocol, outside } => tables::pools(protocol.as_deref(), outside.as_deref(), context),
+        What::Who(args) => who::run(args, context),
         What::Explain { packet } => explain::run(packet, context),
         What::Address { address, prefix } => translate(*address, *prefix, context),
     }

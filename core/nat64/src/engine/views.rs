@@ -43,6 +43,21 @@ pub struct SessionView {
     pub expires: Instant,
 }
 
+/// How many of everything there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Sessions.
+    pub sessions: usize,
+    /// Bindings.
+    pub bindings: usize,
+    /// SYNs from the IPv4 side that wait for one from the inside.
+    pub held_syns: usize,
+    /// Fragments that wait for others.
+    pub fragments: usize,
+    /// Octets of those.
+    pub fragment_octets: u64,
+}
+
 impl Nat64 {
     /// Bindings, in no particular order that means anything but always the same one.
     pub fn bib(&self) -> impl Iterator<Item = BibView> {
@@ -85,6 +100,22 @@ impl Nat64 {
     /// Parts of the pool, by protocol and in the order of the configuration.
     pub fn pools(&self) -> impl Iterator<Item = PoolView> {
         self.pool.views()
+    }
+
+    /// How many of everything there are, without a walk.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        let others = if self.config.share.index == 0 { 0 } else { self.config.statics.len() };
+        let (waiting6, octets6) = self.fragments6.waiting();
+        let (waiting4, octets4) = self.fragments4.waiting();
+        Gauges {
+            sessions: self.sessions.len(),
+            // Static bindings are in the tables of all who share a pool.
+            bindings: self.bib.len().saturating_sub(others),
+            held_syns: self.held.len(),
+            fragments: waiting6 + waiting4,
+            fragment_octets: u64::from(octets6) + u64::from(octets4),
+        }
     }
 
     /// Sessions in the table.

@@ -1,4 +1,4 @@
-//! 730 to 769: names and the network around.
+//! 730 to 749: names and the network around.
 
 use super::Diagnosis;
 

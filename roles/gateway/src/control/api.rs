@@ -95,6 +95,10 @@ impl Handler for Api {
                 Ok(wanted) => self.0.nat64_pools(wanted).await,
                 Err(response) => response,
             },
+            (Method::Post, path::NAT64_WHO) => match body(&request) {
+                Ok(question) => self.0.nat64_who(question).await,
+                Err(response) => response,
+            },
             (Method::Post, path::NAT64_EXPLAIN) => match body(&request) {
                 Ok(question) => self.0.nat64_explain(question).await,
                 Err(response) => response,

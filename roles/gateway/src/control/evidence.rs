@@ -32,7 +32,9 @@ impl Control {
             let Ok(site) = self.site.lock() else { return Role::Gateway(Box::default()) };
             (site.config.clone(), site.router(), site.own_addresses.clone())
         };
+        let nat64 = self.nat64_evidence(&config).await;
         Role::Gateway(Box::new(GatewayEvidence {
+            nat64,
             state: config.state.display().to_string(),
             isatap: router.map(|router| plan(&config, &router)),
             clients: config.site.as_ref().map(|s| s.clients().to_string()),

@@ -57,12 +57,16 @@ impl Merge for Box<Counters> {
 
 impl Merge for Counts {
     fn merge(&mut self, other: Self) {
-        let Self { clients, with_bbr, hosts_served, hosts_refused, nat64_sessions, flows } = other;
+        let Self { clients, with_bbr, hosts_served, hosts_refused, nat64, flows } = other;
         self.clients += clients;
         self.with_bbr += with_bbr;
         self.hosts_served += hosts_served;
         self.hosts_refused += hosts_refused;
-        self.nat64_sessions += nat64_sessions;
+        self.nat64.sessions += nat64.sessions;
+        self.nat64.bindings += nat64.bindings;
+        self.nat64.held_syns += nat64.held_syns;
+        self.nat64.fragments += nat64.fragments;
+        self.nat64.fragment_octets += nat64.fragment_octets;
         self.flows += flows;
     }
 }
@@ -86,7 +90,7 @@ of_the_first!(Memory, RetirementView, Traced);
 
 #[cfg(test)]
 mod tests {
-    use sixgate_nat64::{Level, Proto};
+    use sixgate_nat64::{Gauges, Level, Proto};
     use sixgate_reason::{NAT64_FILTERED, QUEUE_FULL};
 
     use super::*;
@@ -118,8 +122,9 @@ mod tests {
         Merge::merge(&mut mine, theirs);
         assert_eq!((mine.of(NAT64_FILTERED), mine.of(QUEUE_FULL)), (2, 1));
 
-        let mut counts = Counts { nat64_sessions: 5, ..Counts::default() };
-        counts.merge(Counts { nat64_sessions: 6, ..Counts::default() });
-        assert_eq!(counts.nat64_sessions, 11);
+        let nat64 = |sessions| Gauges { sessions, held_syns: 1, ..Gauges::default() };
+        let mut counts = Counts { nat64: nat64(5), ..Counts::default() };
+        counts.merge(Counts { nat64: nat64(6), ..Counts::default() });
+        assert_eq!((counts.nat64.sessions, counts.nat64.held_syns), (11, 2));
     }
 }

@@ -8,7 +8,11 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use sixgate_api::Resolver;
-use sixgate_nat64::PoolView;
+use sixgate_nat64::{Gauges, Level, PoolView};
+use sixgate_reason::{
+    NAT64_CLIENT_LIMIT, NAT64_CLIENT_PORTS, NAT64_CLIENT_RATE, NAT64_POOL_EXHAUSTED, NAT64_SESSION_LIMIT,
+    Reason,
+};
 
 use super::Control;
 use super::ledger::{Entry, Ledger};
@@ -30,7 +34,8 @@ pub(crate) async fn render(control: Arc<Control>) -> String {
     text.family("sixgate_build_info", "gauge", "the program");
     text.line("sixgate_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     text.single("sixgate_start_time_seconds", "gauge", "when the daemon started", control.since.as_second());
-    drops(&mut text, &control.counts_by_reason().await);
+    let counters = control.counts_by_reason().await;
+    drops(&mut text, &counters);
     let enrolled = control.door.as_ref().map_or(0, |door| door.enrolled());
     everything(&mut text, &counts, enrolled);
     let registered = control.names.as_ref().map(crate::names::Names::registered).unwrap_or_default();
@@ -41,7 +46,9 @@ pub(crate) async fn render(control: Arc<Control>) -> String {
     if let Some(service) = control.names.as_ref().and_then(crate::names::Names::service) {
         resolver(&mut text, &service.statistics());
     }
-    pool(&mut text, &pools);
+    if !pools.is_empty() {
+        nat64(&mut text, counts.nat64, &counters, &pools);
+    }
     traffic(&mut text, &control.net.ask(Question::Traffic).await.unwrap_or_default());
     if let Ok(ledger) = control.ledger.lock() {
         isatap(&mut text, &counts, &ledger);
@@ -60,7 +67,6 @@ fn everything(text: &mut Text, counts: &Counts, enrolled: u64) {
     text.single("sixgate_clients_connected", "gauge", "clients with a session", counts.clients);
     text.single("sixgate_clients_enrolled", "gauge", "clients that hold a certificate", enrolled);
     text.single("sixgate_flows", "gauge", "flows in the table of the filter", counts.flows);
-    text.single("sixgate_nat64_sessions", "gauge", "sessions of NAT64", counts.nat64_sessions);
 }
 
 fn resolver(text: &mut Text, of: &Resolver) {
@@ -105,7 +111,32 @@ fn resolver(text: &mut Text, of: &Resolver) {
     }
 }
 
-fn pool(text: &mut Text, pools: &[PoolView]) {
+/// Refusals for want of room: always there, so that a rule can watch a counter that is still zero.
+const NO_ROOM: [Reason; 5] =
+    [NAT64_POOL_EXHAUSTED, NAT64_SESSION_LIMIT, NAT64_CLIENT_LIMIT, NAT64_CLIENT_PORTS, NAT64_CLIENT_RATE];
+
+fn nat64(text: &mut Text, gauges: Gauges, drops: &BTreeMap<String, u64>, pools: &[PoolView]) {
+    text.single("sixgate_nat64_sessions", "gauge", "sessions of NAT64", gauges.sessions);
+    text.single("sixgate_nat64_bindings", "gauge", "bindings of NAT64", gauges.bindings);
+    text.single(
+        "sixgate_nat64_held_syns",
+        "gauge",
+        "SYNs from outside that wait for the inside",
+        gauges.held_syns,
+    );
+    text.single(
+        "sixgate_nat64_fragments_waiting",
+        "gauge",
+        "fragments that wait for others",
+        gauges.fragments,
+    );
+    let octets = gauges.fragment_octets;
+    text.single("sixgate_nat64_fragment_bytes_waiting", "gauge", "octets of fragments that wait", octets);
+    text.family("sixgate_nat64_refusals_total", "counter", "packets refused for want of room, by reason");
+    for reason in NO_ROOM {
+        let count = drops.get(reason.code()).copied().unwrap_or(0);
+        text.line("sixgate_nat64_refusals_total", &[("reason", reason.code())], count);
+    }
     let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for pool in pools {
         let (used, total) = sums.entry(pool.protocol.name()).or_default();
@@ -119,6 +150,35 @@ fn pool(text: &mut Text, pools: &[PoolView]) {
     text.family("sixgate_nat64_ports", "gauge", "ports of the NAT64 pool");
     for (proto, (_, total)) in &sums {
         text.line("sixgate_nat64_ports", &[("proto", proto)], total);
+    }
+    parts(text, pools);
+}
+
+/// Each part of the pool for itself.
+fn parts(text: &mut Text, pools: &[PoolView]) {
+    type Value = fn(&PoolView) -> u64;
+    let families: [(&str, &str, Value); 4] = [
+        ("sixgate_nat64_pool_ports_used", "ports of a part of the pool in use", |p| p.used),
+        ("sixgate_nat64_pool_ports", "ports of a part of the pool", |p| p.total),
+        ("sixgate_nat64_pool_blocks_used", "port blocks of a part of the pool in use", |p| p.blocks_used),
+        ("sixgate_nat64_pool_alarm", "0 there is room, 1 nearly used up, 2 used up", |p| match p.level {
+            Level::Normal => 0,
+            Level::High => 1,
+            Level::Full => 2,
+        }),
+    ];
+    for (name, help, value) in families {
+        text.family(name, "gauge", help);
+        for pool in pools {
+            let (addresses, ports) =
+                (pool.addresses.to_string(), format!("{}-{}", pool.ports.start(), pool.ports.end()));
+            let labels = [
+                ("proto", pool.protocol.name()),
+                ("addresses", addresses.as_str()),
+                ("ports", ports.as_str()),
+            ];
+            text.line(name, &labels, value(pool));
+        }
     }
 }
 
@@ -211,6 +271,33 @@ mod tests {
              sixgate_drops_total{reason=\"isatap-loop\"} 3\n\
              x{a=\"q\\\"\\\\\\n\",b=\"\"} 1\n"
         );
+    }
+
+    #[test]
+    fn each_part_of_the_pool_has_its_alarm_and_a_refusal_is_there_before_the_first() {
+        let part = PoolView {
+            protocol: sixgate_nat64::Proto::Tcp,
+            addresses: "192.0.2.2/32".parse().unwrap(),
+            ports: 1..=100,
+            used: 99,
+            total: 100,
+            blocks_used: 0,
+            blocks: 0,
+            level: Level::Full,
+        };
+        let mut text = Text::default();
+        let drops = [("nat64-client-limit".to_owned(), 7)].into();
+        nat64(&mut text, Gauges { held_syns: 3, ..Gauges::default() }, &drops, &[part]);
+        for line in [
+            "sixgate_nat64_held_syns 3\n",
+            "sixgate_nat64_refusals_total{reason=\"nat64-pool-exhausted\"} 0\n",
+            "sixgate_nat64_refusals_total{reason=\"nat64-client-limit\"} 7\n",
+            "sixgate_nat64_ports_used{proto=\"tcp\"} 99\n",
+            "sixgate_nat64_pool_ports{proto=\"tcp\",addresses=\"192.0.2.2/32\",ports=\"1-100\"} 100\n",
+            "sixgate_nat64_pool_alarm{proto=\"tcp\",addresses=\"192.0.2.2/32\",ports=\"1-100\"} 2\n",
+        ] {
+            assert!(text.0.contains(line), "{line}: {}", text.0);
+        }
     }
 
     #[test]

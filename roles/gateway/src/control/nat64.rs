@@ -1,8 +1,10 @@
 //! The translator's settings, from the file's words to the core's.
 
+mod evidence;
 mod explain;
 mod packet;
 mod tables;
+mod who;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 

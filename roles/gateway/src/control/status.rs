@@ -39,8 +39,8 @@ impl Control {
             self.component(
                 "nat64",
                 config.nat64.as_ref().map(|_| match self.net.workers() {
-                    1 => format!("{} sessions", counts.nat64_sessions),
-                    workers => format!("{} sessions, {workers} workers", counts.nat64_sessions),
+                    1 => format!("{} sessions", counts.nat64.sessions),
+                    workers => format!("{} sessions, {workers} workers", counts.nat64.sessions),
                 }),
             ),
             self.component(

@@ -79,7 +79,7 @@ impl Worker {
             with_bbr: self.clients.iter().filter(|client| client.congestion == "bbr").count(),
             hosts_served: router.map_or(0, sixgate_isatap::Router::served),
             hosts_refused: router.map_or(0, sixgate_isatap::Router::refused),
-            nat64_sessions: self.stateful().map_or(0, Nat64::session_count),
+            nat64: self.stateful().map(Nat64::gauges).unwrap_or_default(),
             flows: self.fabric.flow_count(),
         }
     }

@@ -5,6 +5,8 @@ use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Nat64Evidence;
+
 /// A gateway.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -31,6 +33,8 @@ pub struct GatewayEvidence {
     pub registered: Vec<Registration>,
     /// Connected clients, by name, with the address of their session.
     pub connected: Vec<(String, Ipv6Addr)>,
+    /// The translator, where there is one.
+    pub nat64: Option<Nat64Evidence>,
 }
 
 /// What the ISATAP router is told.

@@ -6,8 +6,8 @@ use jiff::{Span, Timestamp};
 use sixgate_doctor::Evidence;
 use sixgate_doctor::evidence::{
     Advertisement, AllowedNow, Answer, Daemon, Disk, Echo, Echoed, GatewayEvidence, Heard, Held,
-    HostEvidence, IsatapPlan, Link, Lookup, Machine, PathMtu, Probe, Process, Purpose, Registration, Role,
-    SeenHost, Setting,
+    HostEvidence, IsatapPlan, Lead, Link, Lookup, Machine, Nat64Evidence, PathMtu, PoolPart, Probe, Process,
+    Purpose, Registration, Role, SeenHost, Setting,
 };
 
 pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(10, 6, 8, 20);
@@ -98,6 +98,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         }
     }),
     ("SG-ISATAP-011", |p| router(p).routes.clear()),
+    ("SG-NAT64-001", |p| nat64(p).pools[0].level = "full".to_owned()),
+    ("SG-NAT64-003", |p| nat64(p).leads[0].through = None),
+    ("SG-NAT64-004", |p| nat64(p).leads[1].local = true),
+    ("SG-NAT64-005", |p| nat64(p).synthesised = vec!["2001:db8:64::/96".to_owned()]),
+    ("SG-NAT64-006", |p| {
+        nat64(p).well_known_only_global = true;
+        nat64(p).destinations_denied = 4;
+    }),
     ("SG-SYS-001", |p| {
         p.host.machine.no_tun = Some("No such file or directory".to_owned());
         dead(p);
@@ -165,6 +173,7 @@ pub(crate) fn healthy() -> Pair {
         ],
         registered: vec![Registration { name: "laptop-01.clients.corp.example".to_owned(), failure: None }],
         connected: vec![("laptop-01".to_owned(), "fd6a:7e00:cafe:1::7".parse().unwrap())],
+        nat64: Some(translator()),
         ..GatewayEvidence::default()
     };
     let found = |a: IpAddr| Answer::Addresses(vec![a]);
@@ -210,6 +219,37 @@ pub(crate) fn healthy() -> Pair {
             ..machine("gateway", "gateway", ROUTER, at(600), at(700))
         },
     }
+}
+
+fn translator() -> Nat64Evidence {
+    let lead = |to: &str, address: &str| Lead {
+        to: to.to_owned(),
+        address: address.to_owned(),
+        through: Some("nat64".to_owned()),
+        ..Lead::default()
+    };
+    Nat64Evidence {
+        device: "nat64".to_owned(),
+        device_up: Some(true),
+        prefixes: vec!["fd6a:7e00:cafe:7777::/96".to_owned()],
+        synthesised: vec!["fd6a:7e00:cafe:7777::/96".to_owned()],
+        leads: vec![
+            lead("fd6a:7e00:cafe:7777::/96", "fd6a:7e00:cafe:7777::c000:201"),
+            lead("198.51.100.0/28", "198.51.100.0"),
+        ],
+        pools: vec![PoolPart {
+            proto: "tcp".to_owned(),
+            what: "198.51.100.0/28:1-65535".to_owned(),
+            used: 5,
+            total: 1_048_560,
+            level: "normal".to_owned(),
+        }],
+        ..Nat64Evidence::default()
+    }
+}
+
+fn nat64(p: &mut Pair) -> &mut Nat64Evidence {
+    gateway(p).nat64.as_mut().unwrap()
 }
 
 fn machine(name: &str, role: &str, ipv4: Ipv4Addr, begun: Timestamp, taken: Timestamp) -> Evidence {
