@@ -57,6 +57,8 @@ pub struct SiitConfig {
     pub reset_traffic_class: bool,
     /// ICMP errors that we send a second, for each family.
     pub errors_per_second: u32,
+    /// Which of several translators this is, as far as they must not do the same: identifications are dealt among them.
+    pub share: Share,
 }
 
 impl Default for SiitConfig {
@@ -74,6 +76,7 @@ impl Default for SiitConfig {
             gateway6: Ipv6Addr::UNSPECIFIED,
             reset_traffic_class: false,
             errors_per_second: 500,
+            share: Share::default(),
         }
     }
 }
@@ -111,7 +114,7 @@ impl Siit {
         Self {
             addresses: addresses(&config),
             keys: (Key::derive(&seed, 8), Key::derive(&seed, 9)),
-            identifications: Identifications::new(Key::derive(&seed, 7), Share::default()),
+            identifications: Identifications::new(Key::derive(&seed, 7), config.share),
             errors6: TokenBucket::new(rate, rate),
             errors4: TokenBucket::new(rate, rate),
             output: Output::default(),
@@ -120,7 +123,7 @@ impl Siit {
         }
     }
 
-    /// Takes over other settings.
+    /// Takes over other settings, the share apart.
     pub fn reconfigure(&mut self, config: SiitConfig) {
         let rate = config.errors_per_second;
         if rate != self.config.errors_per_second {
@@ -128,7 +131,7 @@ impl Siit {
             self.errors4 = TokenBucket::new(rate, rate);
         }
         self.addresses = addresses(&config);
-        self.config = config;
+        self.config = SiitConfig { share: self.config.share, ..config };
     }
 
     /// Translates a packet from the IPv6 side. `ways` says how large it may be.

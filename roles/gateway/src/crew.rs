@@ -36,6 +36,10 @@ impl Deal {
     /// What the file and the pool allow on this machine.
     pub(crate) fn new(config: &Gateway, seed: [u8; 32]) -> Self {
         let one = Self { of: 1, client_bits: 128, seed };
+        if let Some(file) = &config.siit {
+            // Nothing is remembered, so nothing is dealt: whichever worker has a packet translates it.
+            return Self { of: file.workers.unwrap_or_else(by_default), ..one };
+        }
         let Some(file) = &config.nat64 else { return one };
         let settings = alone(file);
         let alone = config.site.is_none() && config.isatap.is_none();

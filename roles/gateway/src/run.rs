@@ -9,6 +9,7 @@ use sixgate_io_daemon::Said;
 use sixgate_io_host::{Journal, Netlink, privilege};
 use sixgate_io_link::{Steering, Waker};
 use sixgate_isatap::Router;
+use sixgate_nat64::Share;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::Failure;
@@ -151,7 +152,12 @@ fn translators(
 fn engines(settings: &Settings, deal: &Deal) -> Result<Vec<Engine>, Failure> {
     let config = match settings {
         Settings::Stateful(config) => config,
-        Settings::Stateless(config) => return Ok(vec![Engine::stateless(config.clone(), seed()?)]),
+        Settings::Stateless(config) => {
+            // One seed: a router has the same address with all of them.
+            let seed = seed()?;
+            let engine = |index| Engine::stateless(config, Share::new(index, deal.of()), seed);
+            return Ok((0..deal.of()).map(engine).collect());
+        }
     };
     let map = deal.map(config);
     let engine = |share| Ok(Engine::stateful(config, share, map.as_ref(), seed()?));

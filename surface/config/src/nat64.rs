@@ -264,8 +264,7 @@ fn options(table: &mut Table<'_>, value: &mut Nat64, report: &mut Report) {
         value.max_sessions = u32::try_from(n).unwrap_or(u32::MAX);
     }
     value.limits = limits::read(table, report);
-    let workers = table.take("workers").and_then(|n| n.number(1, MOST_WORKERS, report));
-    value.workers = workers.and_then(|n| u16::try_from(n).ok());
+    value.workers = read_workers(table, report);
 }
 
 /// What every translator may be told, the stateless one too.
@@ -323,6 +322,12 @@ pub(crate) fn read_prefixes(
         table.missing("prefix", "\"2001:db8:64::/96\"", report);
     }
     found
+}
+
+/// Threads that translate.
+pub(crate) fn read_workers(table: &mut Table<'_>, report: &mut Report) -> Option<u16> {
+    let workers = table.take("workers").and_then(|n| n.number(1, MOST_WORKERS, report));
+    workers.and_then(|n| u16::try_from(n).ok())
 }
 
 fn read_timeouts(node: &Node<'_>, report: &mut Report) -> Option<Timeouts> {

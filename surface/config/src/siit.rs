@@ -35,6 +35,8 @@ pub struct Siit {
     pub source6: Option<Ipv6Prefix>,
     /// Zero instead of the traffic class or TOS that came.
     pub reset_traffic_class: bool,
+    /// Threads that translate; `None` = what the machine is good for.
+    pub workers: Option<u16>,
 }
 
 /// An explicit address mapping: no more bits behind the IPv4 length than behind the IPv6 one.
@@ -102,6 +104,7 @@ pub(crate) fn read(node: &Node<'_>, report: &mut Report) -> Option<Read> {
         source4: None,
         source6: None,
         reset_traffic_class: false,
+        workers: nat64::read_workers(&mut table, report),
     };
     if let Some(node) = table.take("eam-routes") {
         let words = [

@@ -158,6 +158,33 @@ fn a_connection_finds_its_worker_where_no_program_may_be_loaded() {
         came > 300 && crossed < came / 20,
         "{crossed} of {came} packets of one connection changed workers"
     );
+
+    // All at once, where most packets cross: nothing is lost between workers, changed, or put in another order.
+    let script = script("clients.py");
+    let all: Vec<String> = clients()
+        .chunks(3)
+        .map(|few| format!("python3 {script} {SERVER} 2001:db8:64:: {} &", few.join(" ")))
+        .collect();
+    let said = row.sh_within("left", 60, &format!("{} wait", all.join(" ")));
+    assert_eq!(said.text.split_whitespace().collect::<Vec<_>>(), ["good"; 4], "{}", said.text);
     let log = std::fs::read_to_string(format!("{}.log", file.display())).expect("it has a log");
     assert!(log.contains("by the kernel's own table of flows"), "{log}");
+}
+
+#[test]
+fn a_stateless_translator_has_workers_that_know_nothing_of_each_other() {
+    let mut row = row("ws");
+    let sections =
+        "[siit]\nprefix = \"2001:db8:64::/96\"\neam = [\"2001:db8::/120 = 198.51.100.0/24\"]\nworkers = 3\n";
+    let file = row.file("siit", sections);
+    let mut daemon = row.daemon("middle", &["run"], &file);
+    let run = format!("python3 {} {SERVER} 2001:db8:64:: {}", script("clients.py"), clients().join(" "));
+    let said = row.sh_within("left", 60, &run);
+    assert_eq!(said.text.trim(), "good", "{}", daemon.ask(&["counters"]));
+    assert_eq!(row.sh("middle", "ls /sys/class/net/nat64/queues | grep -c tx").text.trim(), "3");
+    daemon.reload();
+    let again = row.sh_within("left", 60, &run);
+    assert_eq!(again.text.trim(), "good", "{}", daemon.ask(&["counters"]));
+    assert!(daemon.lives() && !daemon.log().contains("WARN"), "{}", daemon.log());
+    assert!(daemon.stop());
 }

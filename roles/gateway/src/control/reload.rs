@@ -107,7 +107,7 @@ fn taken_over(old: &Gateway, new: &Gateway) -> Gateway {
         *mine = offered_by(mine, theirs);
     }
     if let (Some(mine), Some(theirs)) = (&mut taken.siit, &new.siit) {
-        *mine = Siit { device: mine.device.clone(), ..theirs.clone() };
+        *mine = Siit { device: mine.device.clone(), workers: mine.workers, ..theirs.clone() };
     }
     if let (Some(mine), Some(theirs)) = (&mut taken.nat64, &new.nat64) {
         *mine = translated_by(mine, theirs, old.native.as_ref().is_some_and(|native| native.pref64));

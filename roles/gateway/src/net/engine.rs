@@ -51,9 +51,9 @@ impl Engine {
         Self::Stateful(Box::new(nat64))
     }
 
-    /// One without.
-    pub(crate) fn stateless(config: SiitConfig, seed: [u8; 32]) -> Self {
-        Self::Stateless(Box::new(Siit::new(config, seed)))
+    /// One without, for one worker of `share.of`.
+    pub(crate) fn stateless(of_all: &SiitConfig, share: Share, seed: [u8; 32]) -> Self {
+        Self::Stateless(Box::new(Siit::new(part_of_stateless(of_all, share), seed)))
     }
 
     /// Takes over other settings. Its kind stays: that is decided at the start.
@@ -63,7 +63,10 @@ impl Engine {
                 let share = Share { unit: of_all.share.unit, ..nat64.config().share };
                 nat64.reconfigure(part(of_all, share));
             }
-            (Self::Stateless(siit), Settings::Stateless(config)) => siit.reconfigure(config.clone()),
+            (Self::Stateless(siit), Settings::Stateless(of_all)) => {
+                let share = siit.config().share;
+                siit.reconfigure(part_of_stateless(of_all, share));
+            }
             (Self::Stateful(_), Settings::Stateless(_)) | (Self::Stateless(_), Settings::Stateful(_)) => {}
         }
     }
@@ -152,4 +155,10 @@ fn part(of_all: &Config, share: Share) -> Config {
         errors_per_second: of_all.errors_per_second.div_ceil(of),
         ..of_all.clone()
     }
+}
+
+/// The same without sessions: nothing is dealt but the rate of errors, and identifications.
+fn part_of_stateless(of_all: &SiitConfig, share: Share) -> SiitConfig {
+    let errors_per_second = of_all.errors_per_second.div_ceil(u32::from(share.of.max(1)));
+    SiitConfig { share, errors_per_second, ..of_all.clone() }
 }
