@@ -37,6 +37,7 @@
 //! | [`tun`] | TUN devices with segmentation offload, one handle a queue |
 //! | [`proto41`] | the raw socket that IPv6 in IPv4 goes through, in batches |
 //! | [`path_errors`] | what the IPv4 network says of what we sent in protocol 41 |
+//! | [`own4`] | IPv4 errors of the machine's own |
 //! | [`segment`] | router solicitations of an Ethernet segment, and packets to all of its nodes |
 //! | [`ear`] | protocol 41 that goes by, heard without taking part |
 //! | [`poll`] | [`Poller`] (epoll) and [`Waker`] (eventfd) |
@@ -50,6 +51,7 @@ pub mod clock;
 pub mod ear;
 pub mod error;
 mod mmsg;
+pub mod own4;
 pub mod path_errors;
 pub mod poll;
 pub mod pool;
@@ -62,6 +64,7 @@ pub mod tun;
 
 pub use ear::{Ear, Overheard};
 pub use error::SetupError;
+pub use own4::Own4;
 pub use path_errors::{PathErrors, Reported};
 pub use poll::{Event, Interest, Poller, Waker};
 pub use pool::BufferPool;

@@ -7,7 +7,7 @@ use sixgate_config::Gateway;
 use sixgate_fabric::{Fabric, Limits};
 use sixgate_io_daemon::Said;
 use sixgate_io_host::{Journal, Netlink, privilege};
-use sixgate_io_link::{Steering, Waker};
+use sixgate_io_link::{Own4, Steering, Waker};
 use sixgate_isatap::Router;
 use sixgate_nat64::Share;
 use tokio::sync::mpsc::unbounded_channel;
@@ -141,9 +141,16 @@ fn translators(
     };
     let ways = Arc::new(KernelWays::look(netlink, site.fabric_mtu())?);
     let further = (1..deal.of()).map(|_| tun.open_queue()).collect::<Result<Vec<_>, _>>()?;
+    let own = (settings.gateway4(), Arc::new(Own4::open()?));
     let mut made = Vec::new();
     for (tun, engine) in std::iter::once(tun).chain(further).zip(engines(&settings, deal)?) {
-        made.push(Translator { tun, engine, aliases: leads.aliases().clone(), ways: Arc::clone(&ways) });
+        made.push(Translator {
+            tun,
+            engine,
+            aliases: leads.aliases().clone(),
+            ways: Arc::clone(&ways),
+            own: own.clone(),
+        });
     }
     Ok(made)
 }

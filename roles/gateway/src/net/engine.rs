@@ -1,5 +1,6 @@
 //! What translates: with sessions or without.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use sixgate_nat64::{Config, Nat64, ShardMap, Share, Siit, SiitConfig, Verdict};
@@ -19,6 +20,14 @@ pub(crate) enum Settings {
 }
 
 impl Settings {
+    /// The source of our own ICMPv4 errors.
+    pub(crate) const fn gateway4(&self) -> Ipv4Addr {
+        match self {
+            Self::Stateful(config) => config.gateway4,
+            Self::Stateless(config) => config.gateway4,
+        }
+    }
+
     /// Those of an engine with sessions.
     pub(crate) const fn stateful(&self) -> Option<&Config> {
         match self {

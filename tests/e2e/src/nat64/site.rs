@@ -19,7 +19,7 @@ pub struct Setting<'a> {
     pub mtu4: u16,
     /// MTU of the wire on the IPv6 side.
     pub mtu6: u16,
-    /// Commands for `ip` on the gateway, before it starts.
+    /// Commands on the gateway, before it starts.
     pub gateway: &'a [&'a str],
     /// Why the peer cannot be told the like, and need not be asked.
     pub peer: Option<&'a str>,
@@ -81,7 +81,8 @@ impl Site {
         }
         neighbours(&row);
         for command in setting.gateway {
-            row.ip("middle", command);
+            let said = row.sh("middle", command);
+            assert!(said.good, "{command}: {}", said.text);
         }
         let translator = subject.start(&mut row, setting);
         let (inside, outside) =

@@ -56,6 +56,18 @@ fn sizes() {
     run("nw", &Setting { keys: "lowest-ipv6-mtu = 1500\n", ..Setting::default() }, sizes::WIDE);
 }
 
+/// RFC 3704, strict: a source must come from where the way to it leads. Our own errors must leave all the same.
+#[test]
+fn a_gateway_that_looks_at_reverse_paths() {
+    let strict = ["sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.default.rp_filter=1"];
+    let setting = Setting { gateway: &strict, ..Setting::default() };
+    run("rr", &setting, refused::CASES);
+    run("rb", &Setting { keys: STATICS, ..setting.clone() }, bindings::OPEN);
+    run("rn", &Setting { mtu6: 1380, ..setting.clone() }, sizes::NARROW6);
+    let peer = Some("its pool is never the gateway's address here");
+    run("ro", &Setting { pool: pools::OWN, peer, ..setting }, pools::OF_OWN);
+}
+
 #[test]
 fn settings() {
     run("np", &Setting { keys: settings::PREFIXES, ..Setting::default() }, settings::OF_PREFIXES);
