@@ -70,8 +70,8 @@ pub(super) fn all() -> Vec<Figure> {
         figure("round trip, 99 of 100", Kind::RoundTrip { part: 0.99 }, Mode::Gso, None, None),
         figure("TCP up, gro", up, Mode::Gro, Some(0.50), Some(4.0)),
         figure("TCP down, gro", down, Mode::Gro, Some(0.50), Some(4.0)),
-        figure("TCP up, mtu", up, Mode::Mtu, Some(0.25), Some(1.0)),
-        figure("TCP down, mtu", down, Mode::Mtu, Some(0.25), Some(1.0)),
+        figure("TCP up, mtu", up, Mode::Mtu, Some(0.20), Some(1.0)),
+        figure("TCP down, mtu", down, Mode::Mtu, Some(0.20), Some(1.0)),
     ]
 }
 
