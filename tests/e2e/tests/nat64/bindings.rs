@@ -12,6 +12,8 @@ pub(crate) const OPEN: &[Case] = &[
     Case::new("two insides never have the same outside", two_insides),
     Case::new("all that a client opens leaves from one address", paired),
     Case::new("parity of ports is kept", parity),
+    Case::new("outside ports cannot be foretold from those before", unforeseeable)
+        .cannot("keeps the inside's port where it is free"),
     Case::new("anybody may use an open binding", anybody).cannot("admits only who was spoken to"),
     Case::new("a connection from outside to an open binding is carried", inbound_tcp)
         .cannot("admits only who was spoken to"),
@@ -102,6 +104,15 @@ fn parity(t: &mut Talk<'_>) {
         assert!(t.opens(&Upper::Udp(port, 53, data(9))).port < 1024, "RFC 4787, REQ-3");
     }
     assert!(t.opens(&Upper::Udp(1024, 53, data(9))).port >= 1024);
+}
+
+fn unforeseeable(t: &mut Talk<'_>) {
+    let ports: Vec<u16> = (0..200).map(|n| t.opens(&Upper::Udp(6000 + n, 53, data(9))).port).collect();
+    let steps: std::collections::BTreeSet<u16> =
+        ports.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+    assert!(steps.len() > 180, "{} different steps of 199: {ports:?}", steps.len());
+    let upper = ports.iter().filter(|port| **port > 32_768).count();
+    assert!((40..160).contains(&upper), "over the whole range: {upper} of 200 are above 32,768");
 }
 
 fn anybody(t: &mut Talk<'_>) {

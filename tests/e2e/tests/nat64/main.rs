@@ -25,6 +25,9 @@ fn errors() {
 #[test]
 fn refused() {
     run("nr", &Setting::default(), refused::CASES);
+    let source_routes =
+        ["sysctl -qw net.ipv4.conf.all.accept_source_route=1 net.ipv4.conf.m1.accept_source_route=1"];
+    run("nz", &Setting { gateway: &source_routes, ..Setting::default() }, refused::SOURCE_ROUTES);
 }
 
 #[test]

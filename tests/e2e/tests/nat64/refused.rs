@@ -34,6 +34,13 @@ pub(crate) const CASES: &[Case] = &[
     Case::new("headers that are cut do not pass and make no state", cut).cannot("translates some of them"),
 ];
 
+/// Of a gateway whose kernel lets source routes come so far; others drop them without a word.
+pub(crate) const SOURCE_ROUTES: &[Case] = &[Case::new(
+    "a source route with hops to go is refused with 3/5, one at its end is no matter",
+    source_routes,
+)
+.cannot("translates it")];
+
 /// Our error about a packet of the client, as the translator saw it.
 #[track_caller]
 fn told6(t: &mut Talk<'_>, what: (u8, u8, u32), about: &Six) {
@@ -204,6 +211,19 @@ fn hops_out(t: &mut Talk<'_>) {
     // One hop more arrives with the last one.
     let six = Six { hop_limit: 4, ..t.six(&upper) };
     assert_eq!(t.passes_out(&six, &upper), at);
+}
+
+fn source_routes(t: &mut Talk<'_>) {
+    let upper = Upper::Udp(4000, 53, data(10));
+    let at = t.opens(&upper);
+    // RFC 791: loose, the pointer at the first of one address; RFC 7915, section 4.1.
+    let four = Four { options: vec![131, 7, 4, 192, 0, 2, 9, 0], ..t.four(at, &upper.back()) };
+    t.server_says(&four);
+    told4(t, (3, 5, 0), &four);
+    t.client_hears_nothing();
+    t.counted("nat64-source-route", 1);
+    let four = Four { options: vec![131, 7, 8, 192, 0, 2, 9, 0], ..t.four(at, &upper.back()) };
+    t.passes_in(&four, &upper.back().to(4000));
 }
 
 fn hops_in(t: &mut Talk<'_>) {
