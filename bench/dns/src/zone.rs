@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::daemon::{self, Killed};
 
-pub(crate) const ZONE: &str = "bench.test";
+pub(crate) const ZONE: &str = "bench.example";
 pub(crate) const PORT: u16 = 5_300;
 
 /// Serves until dropped.

@@ -25,6 +25,9 @@ use tokio::task::JoinSet;
 use gate::Gate;
 use worker::Worker;
 
+/// Octets of questions, with what the kernel keeps beside each, that wait for a worker: some thousand.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
 /// What is done with questions.
 pub trait Handler: Send + Sync + 'static {
     /// The answer to a message, or `None` for none. Many run at once; an answer over UDP must keep to the asker's size.
@@ -250,6 +253,7 @@ fn several(first: OwnedFd, address: SocketAddr, count: usize, options: &Options)
         sockets.push(bind_beside(address, options.free_bind)?);
     }
     for socket in &sockets {
+        roomy(socket);
         // Of a socket for every address, an answer must leave from the one that was asked.
         if address.ip().is_unspecified() {
             tell_destination(socket, address.is_ipv4())?;
@@ -297,6 +301,14 @@ fn bound(address: SocketAddr, kind: SocketType, free: bool, beside: bool) -> io:
     }
     rustix::net::bind(&socket, &address)?;
     Ok(socket)
+}
+
+/// A burst must find room while the worker is not on a processor. Above what the system lets everybody have only with
+/// CAP_NET_ADMIN; without it as much as there is.
+fn roomy(socket: &OwnedFd) {
+    if sockopt::set_socket_recv_buffer_size_force(socket, RECEIVE_BUFFER).is_err() {
+        let _smaller = sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER);
+    }
 }
 
 /// Datagrams come with the address that they came to.
