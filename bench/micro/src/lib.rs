@@ -8,6 +8,7 @@ mod nat64;
 mod offload;
 mod packets;
 mod sessions;
+mod siit;
 
 pub use measure::{Bench, Row};
 
@@ -17,6 +18,7 @@ pub fn measure(part: Option<String>) -> Bench {
     let mut bench = Bench::new(part);
     fabric::run(&mut bench);
     nat64::run(&mut bench);
+    siit::run(&mut bench);
     sessions::run(&mut bench);
     cutter::run(&mut bench);
     offload::run(&mut bench);
