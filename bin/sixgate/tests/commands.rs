@@ -604,6 +604,14 @@ fn addresses_are_translated_both_ways() {
     let back = sixgate(&["nat64", "address", "64:ff9b::10.6.0.30"]).run();
     assert_eq!(back.output, "10.6.0.30\n");
     assert_eq!(sixgate(&["nat64", "address", "2001:db8::1"]).run().code, 1);
+    let siit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/siit.toml");
+    let by_file = |address: &str| sixgate(&["nat64", "address", address, "--config", siit]).run();
+    assert_eq!(by_file("192.0.2.8").output, "2001:db8:1::8\n");
+    assert_eq!(by_file("2001:db8:2::80").output, "192.0.2.200\n");
+    assert_eq!(by_file("203.0.113.1").output, "2001:db8:1cb:71:1::\n");
+    assert_eq!(by_file("2001:db8:3::1").code, 1);
+    let json = sixgate(&["nat64", "address", "192.0.2.8", "--config", siit, "--json"]).run().json();
+    assert_eq!(json["mapping"], "2001:db8:1::/121 = 192.0.2.0/25");
     let json = sixgate(&["nat64", "address", "10.6.0.30", "--json"]).run().json();
     assert_eq!((&json["ipv4"], &json["ipv6"]), (&json!("10.6.0.30"), &json!("64:ff9b::a06:1e")));
 }
