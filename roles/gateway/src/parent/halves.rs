@@ -15,15 +15,19 @@ pub(super) fn of(
     // A device that is not there leads nothing anywhere.
     let ours = netlink.links()?.into_iter().find(|link| link.name == siit.device).map(|link| link.index);
     let routes = netlink.routes()?;
-    Ok(split(siit, &known(&routes, ours)))
+    let taken: Vec<IpPrefix> = routes.iter().filter(|r| counts(r, ours)).map(|r| r.destination).collect();
+    Ok(split(siit, &known(&routes, ours), &taken))
+}
+
+/// True for what others have put into the table.
+fn counts(route: &Route, ours: Option<u32>) -> bool {
+    route.table == MAIN && (ours.is_none() || route.link != ours)
 }
 
 /// Destinations that the kernel has a route of its own for, more specific than the default.
 fn known(routes: &[Route], ours: Option<u32>) -> Vec<IpPrefix> {
-    let counts = |route: &&Route| {
-        route.kind == RouteKind::Unicast && route.table == MAIN && (ours.is_none() || route.link != ours)
-    };
-    routes.iter().filter(counts).map(|route| route.destination).filter(is_specific).collect()
+    let leads = |route: &&Route| route.kind == RouteKind::Unicast && counts(route, ours);
+    routes.iter().filter(leads).map(|route| route.destination).filter(is_specific).collect()
 }
 
 fn is_specific(destination: &IpPrefix) -> bool {
@@ -33,10 +37,11 @@ fn is_specific(destination: &IpPrefix) -> bool {
     }
 }
 
-fn split(siit: &Siit, known: &[IpPrefix]) -> (Vec<Ipv6Prefix>, Vec<Ipv4Prefix>) {
+/// `taken` are destinations that have a route already, even if it leads nowhere.
+fn split(siit: &Siit, known: &[IpPrefix], taken: &[IpPrefix]) -> (Vec<Ipv6Prefix>, Vec<Ipv4Prefix>) {
     let (mut six, mut four) = (Vec::new(), Vec::new());
     for eam in &siit.eam {
-        match half(eam, siit.eam_routes, known) {
+        match half(eam, siit.eam_routes, known, taken) {
             Some(Half::V6) if !siit.prefixes.iter().any(|p| p.prefix() == eam.v6) => six.push(eam.v6),
             Some(Half::V4) => four.push(eam.v4),
             Some(Half::V6) | None => {}
@@ -51,7 +56,7 @@ enum Half {
     V6,
 }
 
-fn half(eam: &Eam, wanted: EamRoutes, known: &[IpPrefix]) -> Option<Half> {
+fn half(eam: &Eam, wanted: EamRoutes, known: &[IpPrefix], taken: &[IpPrefix]) -> Option<Half> {
     let known6 = || known.iter().any(|k| matches!(k, IpPrefix::V6(k) if k.overlaps(eam.v6)));
     let known4 = || known.iter().any(|k| matches!(k, IpPrefix::V4(k) if k.overlaps(eam.v4)));
     let half = match wanted {
@@ -61,12 +66,12 @@ fn half(eam: &Eam, wanted: EamRoutes, known: &[IpPrefix]) -> Option<Half> {
         EamRoutes::Auto if known4() && !known6() => Half::V6,
         EamRoutes::Auto => Half::V4,
     };
-    // A route that somebody has made for exactly this stays.
-    let taken = match half {
+    let destination = match half {
         Half::V4 => IpPrefix::V4(eam.v4),
         Half::V6 => IpPrefix::V6(eam.v6),
     };
-    (!known.contains(&taken)).then_some(half)
+    // A route that somebody has made for exactly this stays, and the way to everything else is nobody's but theirs.
+    (is_specific(&destination) && !taken.contains(&destination)).then_some(half)
 }
 
 #[cfg(test)]
@@ -85,7 +90,7 @@ mod tests {
     #[test]
     fn the_half_whose_nodes_are_elsewhere_leads_to_the_translator() {
         let eam = eam("2001:db8:1::/120", "192.0.2.0/24");
-        let half = |known: &[&str]| half(&eam, EamRoutes::Auto, &known_of(known));
+        let half = |known: &[&str]| half(&eam, EamRoutes::Auto, &known_of(known), &known_of(known));
         assert_eq!(half(&["0.0.0.0/0", "::/0"]), Some(Half::V4), "neither is known");
         assert_eq!(half(&["2001:db8:1::/64"]), Some(Half::V4), "IPv6 nodes");
         assert_eq!(half(&["2001:db8:1::7/128"]), Some(Half::V4), "one of them");
@@ -101,8 +106,17 @@ mod tests {
         for (wanted, expected) in
             [(EamRoutes::Ipv4, Some(Half::V4)), (EamRoutes::Ipv6, Some(Half::V6)), (EamRoutes::Off, None)]
         {
-            assert_eq!(half(&eam, wanted, &[]), expected);
+            assert_eq!(half(&eam, wanted, &[], &[]), expected);
         }
+    }
+
+    #[test]
+    fn a_default_and_a_route_to_nowhere_stay_what_they_are() {
+        let all = eam("2001:db8:2::/96", "0.0.0.0/0");
+        assert_eq!(half(&all, EamRoutes::Auto, &[], &[]), None);
+        let eam = eam("2001:db8:1::/120", "192.0.2.0/24");
+        let nowhere = known_of(&["192.0.2.0/24"]);
+        assert_eq!(half(&eam, EamRoutes::Auto, &[], &nowhere), None);
     }
 
     #[test]
