@@ -105,6 +105,11 @@ impl Nat64 {
         let (verdict, left) = pass(&mut twin, now, packet, &recorder, network);
         let output = drained(&mut twin);
         let mut out = Packet::new();
+        let crosses = twin.poll_hairpin(&mut out).then(|| out.bytes().to_vec());
+        if crosses.is_some() {
+            // By which binding it comes in again, the other translator knows.
+            ends.truncate(1);
+        }
         let uses = ends.iter().zip(before).map(|(ends, before)| used(&twin, ends, before)).collect();
         let client = match first.map(|f| f.end) {
             Some(End::Inside(inside)) => Some(inside.address),
@@ -125,7 +130,7 @@ impl Nat64 {
             way6: recorder.way6.get(),
             silenced: [!errors6.take(now), !errors4.take(now)],
             client: client.map(|client| self.clients.counts_of(self.clients.of(client))),
-            crosses: twin.poll_hairpin(&mut out).then(|| out.bytes().to_vec()),
+            crosses,
         }
     }
 

@@ -3,8 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
-use sixgate_nat64::{Config, Filtering, Inside, Nat64, Outside, PoolEntry, Proto, StaticBinding, Verdict};
-use sixgate_reason::{NAT64_CLIENT_LIMIT, NAT64_POOL_EXHAUSTED, NAT64_TOO_BIG};
+use sixgate_nat64::{
+    Config, Filtering, Inside, Nat64, Outside, PoolEntry, Proto, ShardMap, Share, StaticBinding, Verdict,
+};
+use sixgate_reason::{NAT64_CLIENT_LIMIT, NAT64_POOL_EXHAUSTED, NAT64_SOURCE_MARTIAN, NAT64_TOO_BIG};
 use sixgate_time::{Duration, Instant};
 use sixgate_wire::{Packet, protocol};
 
@@ -105,6 +107,42 @@ fn a_full_pool_and_a_full_client_are_said() {
     let said = lab.nat.explain(lab.now, more.bytes(), 1500);
     assert_eq!(said.verdict, Verdict::Drop(NAT64_CLIENT_LIMIT));
     assert_eq!(said.client, Some((1, 1)));
+}
+
+#[test]
+fn a_packet_that_comes_in_again_at_another_translator_is_explained_by_both() {
+    let seed = [42; 32];
+    let of_client = |config: &Config, host: u16| {
+        let client = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, host);
+        (client, ShardMap::new(config, 128, &seed).of_client(client))
+    };
+    let two = Config { share: Share::new(0, 2), ..config() };
+    let with_owner = |owner| (1..).map(|host| of_client(&two, host)).find(|(_, o)| *o == owner).unwrap().0;
+    let (caller, called) = (with_owner(0), with_owner(1));
+    let outside = Outside { address: POOL, port: 443 };
+    let inside = Inside { address: called, port: 443 };
+    let two = Config { statics: vec![StaticBinding { protocol: Proto::Tcp, outside, inside }], ..two };
+    let map = std::sync::Arc::new(ShardMap::new(&two, 128, &seed));
+    let part = |index| {
+        let mut nat = Nat64::new(Config { share: Share::new(index, 2), ..two.clone() }, seed);
+        nat.set_shards(std::sync::Arc::clone(&map));
+        nat
+    };
+    let (mut first, mut second) = (part(0), part(1));
+    let now = Instant::from_secs(1000);
+    let syn = tcp6(caller, 7, embed(POOL), 443, 2);
+    let said = first.explain(now, syn.bytes(), 1500);
+    assert_eq!((said.verdict, said.hairpin, said.uses.len()), (Verdict::Consumed, true, 1));
+    let turned = said.crosses.unwrap();
+    let back = second.explain_crossed(now, &turned, 1500);
+    assert_eq!((back.verdict, back.uses[0].binding.unwrap().inside), (Verdict::Translated, inside));
+
+    assert_eq!(pass(&mut first, now, syn.bytes(), 1500).0, Verdict::Consumed);
+    let mut out = Packet::new();
+    assert!(first.poll_hairpin(&mut out) && out.bytes() == turned);
+    assert_eq!(pass(&mut second, now, &turned, 1500), (Verdict::Translated, back.packet));
+    // From the network the same packet is a forgery.
+    assert_eq!(second.explain(now, &turned, 1500).verdict, Verdict::Drop(NAT64_SOURCE_MARTIAN));
 }
 
 const PORTS: [u16; 3] = [7, 8, 1100];

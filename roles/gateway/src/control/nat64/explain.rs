@@ -106,7 +106,7 @@ fn in_words(bytes: &[u8], explained: &Explained) -> Nat64Explanation {
                 format!("leaves in {} pieces", result.len())
             }
             (Nat64Verdict::Translated, None) => "leaves".to_owned(),
-            (Nat64Verdict::Waits, None) => "waits for the other fragments of its datagram".to_owned(),
+            (Nat64Verdict::Waits, None) => "until the other fragments of its datagram have come".to_owned(),
             (Nat64Verdict::Dropped, None) => "its datagram is refused".to_owned(),
         },
         result: result.clone(),
