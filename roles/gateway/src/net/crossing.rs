@@ -16,10 +16,11 @@ use super::forward::is_for_nobody;
 use super::nat64::is_v4;
 use super::worker::{BATCH, Worker};
 
-/// Packets that may be on their way from one worker to another.
-const RING: usize = 128;
+/// Packets that may be on their way from one worker to another: about as many as a queue of the device holds, for a worker that
+/// waits for its core.
+const RING: usize = 512;
 /// Buffers of one worker that may be on their way to all others together.
-const UNDER_WAY: usize = 512;
+const UNDER_WAY: usize = 1024;
 /// With fewer buffers than this a worker looks after those that have come back.
 const FEW: usize = BATCH;
 
