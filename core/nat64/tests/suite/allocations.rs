@@ -2,8 +2,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 
-use sixgate_nat64::{Config, Verdict};
+use sixgate_nat64::{Config, Shard, ShardMap, Share, Step, Verdict};
+use sixgate_time::Instant;
 use sixgate_wire::Packet;
 
 use crate::support::*;
@@ -176,4 +178,27 @@ fn a_stateless_translator_allocates_nothing() {
         }
     });
     assert_eq!(count, 0);
+}
+
+#[test]
+fn to_say_whose_a_packet_is_takes_no_allocation() {
+    let config = Config { share: Share::new(0, 4), ..config() };
+    let map = Arc::new(ShardMap::new(&config, 128, &[7; 32]));
+    let mut shard = Shard::new(map, 0, config.timeouts.fragment, &[8; 32]);
+    let packets = [
+        udp6(client(), 5000, embed(SERVER), 53, &[1; 1200]),
+        tcp4(SERVER, 80, POOL, 5000, 16),
+        echo4(0, SERVER, POOL, 77),
+        error4(OTHER, 3, 3, 0, udp4(POOL, 5000, SERVER, 53, b"").bytes()),
+    ];
+    let mut crossed = 0;
+    let count = when_warm(|| {
+        for _ in 0..100 {
+            for packet in &packets {
+                crossed += usize::from(shard.arrived(Instant::ZERO, packet) != Step::Mine);
+            }
+        }
+    });
+    assert_eq!(count, 0);
+    assert!(crossed > 0);
 }
