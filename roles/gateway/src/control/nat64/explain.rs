@@ -258,7 +258,7 @@ impl Story<'_> {
         let proto = used.protocol.name();
         let pool = used.pool.as_ref().map(|p| {
             format!(
-                "{proto} {}:{}-{}, {} of {} in use",
+                "{proto} {}:{}-{}, {} of {} in use with it",
                 p.addresses,
                 p.ports.start(),
                 p.ports.end(),
