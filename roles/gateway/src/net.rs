@@ -12,7 +12,6 @@ mod explain;
 mod forward;
 mod heard;
 mod isatap;
-mod linger;
 mod nat64;
 mod port;
 mod retire;

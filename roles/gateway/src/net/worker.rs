@@ -15,7 +15,6 @@ use super::capture::Captures;
 use super::client::Clients;
 use super::crossing::Crossing;
 use super::isatap::{Arrivals, IsatapLink};
-use super::linger::Linger;
 use super::nat64::{Translator, is_v4};
 use crate::seam::{ToControl, ToNet};
 
@@ -109,7 +108,6 @@ pub(crate) struct Worker {
     /// When open flows are counted next, while ISATAP is being retired.
     pub(super) review_due: Instant,
     ready: Vec<(u64, bool, bool)>,
-    linger: Linger,
 }
 
 impl Worker {
@@ -155,7 +153,6 @@ impl Worker {
             hosts_due: Instant::NEVER,
             review_due: Instant::ZERO,
             ready: Vec::with_capacity(256),
-            linger: Linger::default(),
         })
     }
 
@@ -172,9 +169,11 @@ impl Worker {
         self.tell_of_ports();
         loop {
             let more = self.crossing.as_ref().is_some_and(Crossing::has_more);
+            let timeout = if more { Some(Duration::ZERO) } else { clock::until(self.next_timeout()) };
             let mut ready = std::mem::take(&mut self.ready);
             ready.clear();
-            self.wait(if more { self.now } else { self.next_timeout() }, &mut ready)?;
+            ready.extend(self.poller.wait(timeout)?.map(|e| (e.token, e.readable, e.writable)));
+            self.now = clock::now();
             for (token, readable, writable) in ready.iter().copied() {
                 if token == token::WAKE {
                     self.waker.drain();
@@ -191,34 +190,6 @@ impl Worker {
             self.timers();
             self.flush();
         }
-    }
-
-    /// Waits for what is ready, or until the moment `until`; a short while awake where that pays.
-    fn wait(&mut self, until: Instant, ready: &mut Vec<(u64, bool, bool)>) -> io::Result<()> {
-        let start = clock::now();
-        if let Some(end) = self.linger.until(start, until) {
-            loop {
-                self.look(Some(Duration::ZERO), ready)?;
-                if !ready.is_empty() {
-                    return Ok(());
-                }
-                if self.now >= end {
-                    break;
-                }
-                std::thread::yield_now();
-            }
-            self.linger.in_vain();
-        }
-        let start = self.now.max(start);
-        self.look(clock::until(until), ready)?;
-        self.linger.slept(self.now.since(start));
-        Ok(())
-    }
-
-    fn look(&mut self, timeout: Option<Duration>, ready: &mut Vec<(u64, bool, bool)>) -> io::Result<()> {
-        ready.extend(self.poller.wait(timeout)?.map(|e| (e.token, e.readable, e.writable)));
-        self.now = clock::now();
-        Ok(())
     }
 
     fn serve(&mut self, token: u64, readable: bool, writable: bool) -> io::Result<()> {
