@@ -20,8 +20,9 @@ use crate::keyed::Key;
 use crate::session::{Session, State};
 use crate::tcp::{Side, TcpState};
 
-/// How long a connection that was reset must have been silent before it makes room for another. Whoever sends a forged
-/// reset must not end a connection by it (RFC 6146, section 5.3): one that lives says so by its next segment.
+/// How long a connection that was reset must have been silent before it makes room for another, and how long ago both
+/// ends must have closed one. Whoever sends a forged reset must not end a connection by it (RFC 6146, section 5.3): one
+/// that lives says so by its next segment. One that closes has its last segments to send, some of them again.
 const SILENCE: Duration = Duration::from_secs(4);
 
 impl Nat64 {
@@ -117,8 +118,7 @@ impl Nat64 {
                 self.bib.get(session.binding).is_some_and(|b| b.sessions == 1 && !b.fixed)
             };
             let over = match session.state {
-                State::Tcp(TcpState::V4V6FinRcv) => true,
-                State::Tcp(TcpState::Trans) => now.since(session.touched) >= SILENCE,
+                State::Tcp(TcpState::V4V6FinRcv | TcpState::Trans) => now.since(session.touched) >= SILENCE,
                 State::Tcp(
                     TcpState::V4Init
                     | TcpState::V6Init
