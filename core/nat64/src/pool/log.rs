@@ -50,12 +50,20 @@ pub(super) struct Log {
     /// The settings change: what comes of it is told at the end, all at once.
     muted: bool,
     events: VecDeque<PortEvent>,
+    /// How many of them, in front, are there by a change of the settings: they take no room from what follows.
+    of_changes: usize,
     lost: u64,
 }
 
 impl Log {
     pub(super) fn new(on: bool) -> Self {
-        Self { on, muted: false, events: VecDeque::with_capacity(if on { MOST } else { 0 }), lost: 0 }
+        Self {
+            on,
+            muted: false,
+            events: VecDeque::with_capacity(if on { MOST } else { 0 }),
+            of_changes: 0,
+            lost: 0,
+        }
     }
 
     /// Goes on where another one ends, silent until [`Pool::log_change`].
@@ -69,7 +77,7 @@ impl Log {
         if !self.on || self.muted {
             return;
         }
-        if self.events.len() >= MOST {
+        if self.events.len().saturating_sub(self.of_changes) >= MOST {
             self.lost += 1;
             return;
         }
@@ -84,6 +92,7 @@ impl Pool {
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<PortEvent> {
+        self.log.of_changes = self.log.of_changes.saturating_sub(1);
         self.log.events.pop_front()
     }
 
@@ -106,6 +115,7 @@ impl Pool {
         if self.log.on {
             self.log.events.extend(after.iter().filter(|event| before.binary_search(event).is_err()));
         }
+        self.log.of_changes = self.log.events.len();
     }
 
     /// The client's address as an event has it, where the client has a block.

@@ -139,6 +139,20 @@ fn the_queue_has_a_bound_and_says_what_it_lost() {
     assert_eq!(lab.nat.take_lost_port_events(), 0);
 }
 
+#[test]
+fn what_a_change_tells_takes_no_room_from_what_follows() {
+    let many = |port| StaticBinding { inside: Inside { address: neighbour(), port }, ..fixed(port) };
+    let settings = || Config { max_sessions: 20_000, ..logging(0) };
+    let mut lab = Lab::new(settings());
+    let statics = (20_000..30_000).map(many).collect();
+    lab.nat.reconfigure(Config { statics, ..settings() });
+    // Nobody has read yet.
+    let outside = lab.open_udp(5000, SERVER);
+    assert_eq!(lab.nat.take_lost_port_events(), 0);
+    let all = events(&mut lab.nat);
+    assert_eq!((all.len(), all.last().unwrap().first), (10_001, outside));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 

@@ -270,6 +270,8 @@ impl Worker {
                     if let Some(nat64) = &mut self.nat64 {
                         nat64.renew(&renewed);
                     }
+                    // A change of many bindings has much to tell, and this turn may go on for long.
+                    self.tell_of_ports();
                     if let Some(map) = &renewed.map {
                         self.renew_map(map);
                     }
