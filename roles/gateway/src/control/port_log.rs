@@ -1,6 +1,6 @@
 //! The port log: who had which outside ports, for whoever must answer for an address later (RFC 6888, section 4).
 //!
-//! A thread of its own writes, because a disk may be slow. It keeps what is allocated, so that a file always says all: a new
+//! A thread of its own writes, because a disk may be slow, or hang: what waits for it has a bound, and nobody waits for long. It keeps what is allocated, so that a file always says all: a new
 //! one begins with what is allocated at that moment, the end of a run releases everything, and a start releases what a run
 //! that was killed could not.
 
@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,11 +25,21 @@ use file::LogFile;
 
 /// How soon what could not be written is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Events that wait for the writer; what comes then is lost. A change of the settings, which may tell of all bindings at once,
+/// comes in whole.
+const MOST_WAITING: usize = 1 << 20;
+/// How long the end waits for the last line.
+const LAST_LINE: Duration = Duration::from_secs(3);
 
 /// The writer, until this is dropped: then everything is released, and the file closed.
 pub(crate) struct PortLog {
     to: mpsc::Sender<Order>,
-    thread: Option<JoinHandle<()>>,
+    /// Events that the writer has not done yet.
+    waiting: Arc<AtomicUsize>,
+    /// Events that found no room since this was last told.
+    lost: usize,
+    /// Nothing comes, but the other end goes with the thread.
+    ended: mpsc::Receiver<()>,
 }
 
 enum Order {
@@ -43,11 +53,22 @@ impl PortLog {
     pub(crate) fn start(path: &Path, store: Arc<Store>) -> Result<Self, Failure> {
         let file = LogFile::open(path).map_err(|e| cannot(path, &e))?;
         let (to, orders) = mpsc::channel();
-        let mut writer = Writer { path: path.to_owned(), file, store, allocated: HashMap::new() };
+        let waiting = Arc::<AtomicUsize>::default();
+        let mut writer = Writer {
+            path: path.to_owned(),
+            file,
+            store,
+            allocated: HashMap::new(),
+            waiting: Arc::clone(&waiting),
+        };
         writer.release_leftovers().map_err(|e| cannot(path, &e))?;
-        let thread =
-            std::thread::Builder::new().name("port-log".to_owned()).spawn(move || writer.run(&orders))?;
-        Ok(Self { to, thread: Some(thread) })
+        let (end, ended) = mpsc::channel();
+        let work = move || {
+            writer.run(&orders);
+            drop(end);
+        };
+        std::thread::Builder::new().name("port-log".to_owned()).spawn(work)?;
+        Ok(Self { to, waiting, lost: 0, ended })
     }
 
     /// Whether the file can be written, before anything else is changed for it.
@@ -56,7 +77,16 @@ impl PortLog {
     }
 
     /// Events of the packet plane, of this moment.
-    pub(crate) fn write(&self, at: Timestamp, events: Vec<PortEvent>) {
+    pub(crate) fn write(&mut self, at: Timestamp, events: Vec<PortEvent>) {
+        if self.waiting.load(Ordering::Relaxed) >= MOST_WAITING {
+            if self.lost == 0 {
+                tracing::warn!("nat64.port-log: the disk takes nothing: records are lost from now on");
+            }
+            self.lost = self.lost.saturating_add(events.len());
+            return;
+        }
+        self.tell_lost();
+        self.waiting.fetch_add(events.len(), Ordering::Relaxed);
         // The thread ends with us only.
         let _ = self.to.send(Order::Write { at, events });
     }
@@ -65,13 +95,21 @@ impl PortLog {
     pub(crate) fn reopen(&self, path: &Path) {
         let _ = self.to.send(Order::Reopen(path.to_owned()));
     }
+
+    fn tell_lost(&mut self) {
+        if self.lost > 0 {
+            tracing::warn!("nat64.port-log: {} records found no room and are lost", self.lost);
+            self.lost = 0;
+        }
+    }
 }
 
 impl Drop for PortLog {
     fn drop(&mut self) {
+        self.tell_lost();
         let _ = self.to.send(Order::End);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if self.ended.recv_timeout(LAST_LINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::warn!("nat64.port-log: the disk takes nothing: the last records may be missing");
         }
     }
 }
@@ -96,6 +134,8 @@ struct Writer {
     file: LogFile,
     store: Arc<Store>,
     allocated: HashMap<Ports, Holder>,
+    /// Shared with whoever gives the orders.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Writer {
@@ -106,7 +146,13 @@ impl Writer {
                 true => orders.recv_timeout(AGAIN),
             };
             match order {
-                Ok(Order::Write { at, events }) => events.iter().for_each(|event| self.note(at, event)),
+                Ok(Order::Write { at, events }) => {
+                    if self.file.is_behind() {
+                        self.file.flush(&self.path);
+                    }
+                    events.iter().for_each(|event| self.note(at, event));
+                    self.waiting.fetch_sub(events.len(), Ordering::Relaxed);
+                }
                 Ok(Order::Reopen(path)) => self.reopen(path),
                 Ok(Order::End) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -116,7 +162,7 @@ impl Writer {
         let now = Timestamp::now();
         let allocated = std::mem::take(&mut self.allocated);
         for (ports, holder) in in_order(&allocated) {
-            self.file.push(&record(now, PortRecordEvent::Released, ports, holder));
+            self.file.push(&record(now, PortRecordEvent::Released, ports, holder), &self.path);
         }
         self.file.flush(&self.path);
         self.file.sync();
@@ -127,10 +173,10 @@ impl Writer {
             Ports { address: event.address, first: event.first, last: event.last, protocol: event.protocol };
         if event.allocated {
             let holder = Holder { client: event.client, name: self.name(event.client), since: at };
-            self.file.push(&record(at, PortRecordEvent::Allocated, &ports, &holder));
+            self.file.push(&record(at, PortRecordEvent::Allocated, &ports, &holder), &self.path);
             self.allocated.insert(ports, holder);
         } else if let Some(holder) = self.allocated.remove(&ports) {
-            self.file.push(&record(at, PortRecordEvent::Released, &ports, &holder));
+            self.file.push(&record(at, PortRecordEvent::Released, &ports, &holder), &self.path);
         }
     }
 
@@ -156,7 +202,8 @@ impl Writer {
                     tracing::warn!("nat64.port-log {}: {e}", self.path.display());
                 }
                 for (ports, holder) in in_order(&self.allocated) {
-                    self.file.push(&record(holder.since, PortRecordEvent::Allocated, ports, holder));
+                    let record = record(holder.since, PortRecordEvent::Allocated, ports, holder);
+                    self.file.push(&record, &self.path);
                 }
             }
             Err(e) => {
@@ -169,7 +216,8 @@ impl Writer {
     fn release_leftovers(&mut self) -> io::Result<()> {
         let now = Timestamp::now();
         for record in self.file.leftovers()? {
-            self.file.push(&PortRecord { time: now, event: PortRecordEvent::Released, ..record });
+            let record = PortRecord { time: now, event: PortRecordEvent::Released, ..record };
+            self.file.push(&record, &self.path);
         }
         self.file.flush(&self.path);
         Ok(())
@@ -272,7 +320,7 @@ mod tests {
     #[test]
     fn a_line_is_what_the_manual_says_and_the_end_releases_all() {
         let folder = Folder::new("line");
-        let log = PortLog::start(&folder.log(), folder.store()).unwrap();
+        let mut log = PortLog::start(&folder.log(), folder.store()).unwrap();
         log.write(at(1_700_000_000), vec![event(512, 1023, true), event(7, 7, true)]);
         log.write(at(1_700_000_001), vec![event(7, 7, false)]);
         wait_for(&folder.log(), 3);
@@ -312,7 +360,7 @@ mod tests {
     #[test]
     fn a_file_that_was_moved_away_is_followed_by_one_that_says_all() {
         let folder = Folder::new("moved");
-        let log = PortLog::start(&folder.log(), folder.store()).unwrap();
+        let mut log = PortLog::start(&folder.log(), folder.store()).unwrap();
         log.write(at(100), vec![event(512, 1023, true)]);
         log.write(at(200), vec![event(1024, 1535, true), event(512, 1023, false)]);
         wait_for(&folder.log(), 3);
@@ -327,5 +375,49 @@ mod tests {
         assert_eq!(said(&folder.log()), [(Allocated, "1024-1535".into()), (Released, "1024-1535".into())]);
         assert_eq!(lines(&folder.log())[0].time, at(200));
         assert_eq!(said(&old).len(), 3);
+    }
+    /// Single ports of a network that is one client: no name is looked up for it.
+    fn many() -> Vec<PortEvent> {
+        let client = "2001:db8::/64".parse().unwrap();
+        (0..60_000).map(|port| PortEvent { client, ..event(port, port, true) }).collect()
+    }
+
+    fn count(path: &Path) -> usize {
+        std::fs::read(path).unwrap().iter().filter(|octet| **octet == b'\n').count()
+    }
+
+    #[test]
+    fn more_than_may_wait_for_a_disk_is_written_when_it_comes_at_once() {
+        let folder = Folder::new("many");
+        let mut log = PortLog::start(&folder.log(), folder.store()).unwrap();
+        log.write(at(100), many());
+        while log.waiting.load(Ordering::Relaxed) > 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let old = folder.0.join("ports.log.1");
+        std::fs::rename(folder.log(), &old).unwrap();
+        log.reopen(&folder.log());
+        drop(log);
+        assert!(std::fs::metadata(&old).unwrap().len() > 8 << 20);
+        assert_eq!((count(&old), count(&folder.log())), (60_000, 120_000));
+        // A run that was killed leaves as much.
+        drop(PortLog::start(&old, folder.store()).unwrap());
+        assert_eq!(count(&old), 120_000);
+    }
+
+    #[test]
+    fn a_disk_that_hangs_costs_records_but_neither_memory_nor_the_one_who_tells() {
+        let folder = Folder::new("hangs");
+        // Nobody reads: it takes some lines, and then nothing for ever.
+        assert!(std::process::Command::new("mkfifo").arg(folder.log()).status().unwrap().success());
+        let mut log = PortLog::start(&folder.log(), folder.store()).unwrap();
+        let whole = MOST_WAITING.div_ceil(60_000);
+        for _ in 0..whole + 2 {
+            log.write(at(100), many());
+        }
+        assert_eq!(log.lost, 2 * 60_000);
+        let began = std::time::Instant::now();
+        drop(log);
+        assert!(began.elapsed() < LAST_LINE * 2, "{:?}", began.elapsed());
     }
 }

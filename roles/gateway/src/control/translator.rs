@@ -111,9 +111,9 @@ impl Change<'_> {
 impl Control {
     /// Writes down who has which ports.
     pub(super) fn log_ports(&self, at: Timestamp, events: Vec<PortEvent>, lost: u64) {
-        let Ok(log) = self.port_log.lock() else { return };
+        let Ok(mut log) = self.port_log.lock() else { return };
         // The file may have been given up meanwhile.
-        let Some(log) = &*log else { return };
+        let Some(log) = &mut *log else { return };
         log.write(at, events);
         if lost > 0 {
             tracing::warn!(

@@ -10,6 +10,8 @@ use sixgate_api::{PortRecord, PortRecordEvent};
 
 /// Octets that wait for a disk that takes nothing; what comes then is lost.
 const MOST_PENDING: usize = 8 * 1024 * 1024;
+/// Octets that are written before more is added.
+const MANY_PENDING: usize = 1024 * 1024;
 /// Octets at the end of a file that are read for what is allocated in it: some months of a large network.
 const LOOKED_AT: u64 = 256 * 1024 * 1024;
 
@@ -52,7 +54,11 @@ impl LogFile {
         !self.pending.is_empty()
     }
 
-    pub(super) fn push(&mut self, record: &PortRecord) {
+    /// Adds a line; writes what waits when that is much and the disk takes it.
+    pub(super) fn push(&mut self, record: &PortRecord, path: &Path) {
+        if self.pending.len() > MANY_PENDING && !self.failing {
+            self.flush(path);
+        }
         if self.pending.len() > MOST_PENDING {
             self.lost += 1;
             return;
@@ -86,9 +92,12 @@ impl LogFile {
                 tracing::warn!("nat64.port-log {}: {e}: tried again every second", path.display());
             }
             Ok(()) if self.failing => {
-                self.failing = false;
-                self.lost = 0;
+                (self.failing, self.lost) = (false, 0);
                 tracing::warn!("nat64.port-log {}: written again; {lost} records are lost", path.display());
+            }
+            Ok(()) if lost > 0 => {
+                self.lost = 0;
+                tracing::warn!("nat64.port-log {}: {lost} records are lost", path.display());
             }
             Ok(()) | Err(_) => {}
         }
@@ -135,5 +144,23 @@ impl LogFile {
         let mut left: Vec<(u64, PortRecord)> = allocated.into_values().collect();
         left.sort_by_key(|(number, _)| *number);
         Ok(left.into_iter().map(|(_, record)| record).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_older_file_lost_is_told_with_the_first_line_that_is_written() {
+        let path = std::env::temp_dir().join(format!("sixgate-port-log-{}-lost", std::process::id()));
+        let mut older = LogFile::open(&path).unwrap();
+        (older.lost, older.failing) = (3, true);
+        let mut file = LogFile::open(&path).unwrap();
+        file.inherit(&mut older);
+        assert_eq!(file.lost, 3);
+        file.flush(&path);
+        assert_eq!(file.lost, 0, "told once");
+        std::fs::remove_file(&path).unwrap();
     }
 }
