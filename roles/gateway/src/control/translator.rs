@@ -101,10 +101,7 @@ impl Change<'_> {
     /// Something else failed: all is as it was.
     pub(crate) fn take_back(mut self) {
         let Ok(mut journal) = self.standing.journal.lock() else { return };
-        let rules = self.before.add(Some(&self.after), &mut self.netlink, &mut journal);
-        if let Err(e) = rules.and_then(|()| self.after.remove_beside(&self.before, &mut self.netlink)) {
-            tracing::warn!("reload: what leads to the translator is not what it was: {e}");
-        }
+        self.after.give_way_to(&self.before, &mut self.netlink, &mut journal);
     }
 }
 

@@ -103,10 +103,21 @@ impl Leads {
     pub(crate) fn remove_beside(&self, after: &Self, netlink: &mut Netlink) -> Result<(), Failure> {
         let index = netlink.link(&self.device)?.index;
         let kept = after.routes(index);
+        let mut outcome = Ok(());
         for route in self.routes(index).into_iter().filter(|route| !kept.contains(route)) {
-            netlink.remove_route(&route)?;
+            // One that stays is no reason for others to stay.
+            outcome = outcome.and(netlink.remove_route(&route).map(|_| ()));
         }
-        Ok(())
+        Ok(outcome?)
+    }
+
+    /// Undoes [`Leads::add`]: the rules become those of `before`, whose routes are all still there. Neither waits for the other.
+    pub(crate) fn give_way_to(&self, before: &Self, netlink: &mut Netlink, journal: &mut Journal) {
+        let rules = before.set_rules(Some(self), journal).err().map(Failure::from);
+        let routes = self.remove_beside(before, netlink).err();
+        for e in rules.into_iter().chain(routes) {
+            tracing::warn!("reload: what leads to the translator is not what it was: {e}");
+        }
     }
 
     fn routes(&self, index: u32) -> Vec<Route> {
