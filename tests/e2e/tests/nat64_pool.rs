@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sixgate_e2e::plain::{Row, wait};
+use sixgate_e2e::plain::{Daemon, Row, wait};
 use sixgate_e2e::watched::Watched;
 
 const SERVER: &str = "2001:db8:64::192.0.2.80";
@@ -133,6 +133,46 @@ fn change_the_pool(test: &str, workers: u16) {
     assert_eq!(datagram(&row, "2001:db8::8").trim(), "datagram");
     assert!(daemon.stop());
     assert_eq!(settings(&row), before);
+}
+
+/// What is said of a file at SIGHUP that changes nothing.
+fn refused(daemon: &Daemon) -> String {
+    let log = daemon.log();
+    daemon.hang_up();
+    let said = || daemon.log()[log.len()..].to_owned();
+    assert!(wait(Duration::from_secs(5), || said().contains("nothing changed")), "{}", said());
+    said()
+}
+
+#[test]
+fn a_reload_that_fails_half_way_is_taken_back_whole() {
+    let mut row = row("tb");
+    let nat64 = |pool: &str| format!("[nat64]\nprefix = \"2001:db8:64::/96\"\npool = [{pool}]\n");
+    let file = row.file("nat64", &nat64("\"198.51.100.0/30\", \"192.0.2.1:20000-20999\""));
+    let daemon = row.daemon("middle", &["run"], &file);
+    let there = settings(&row);
+    assert!(there.contains("20000-20999"), "{there}");
+
+    // Found only when routes and rules of the new pool are there: more names than policy can tell apart.
+    let names: String =
+        (0..62).map(|n| format!("[[policy]]\nfrom = \"group-{n}\"\nto = \"any\"\n")).collect();
+    // A network goes and two come.
+    let other = nat64("\"203.0.113.0/28\", \"203.0.113.32/28\", \"192.0.2.1:20000-21999\"");
+    let _ = row.file("nat64", &format!("{other}{names}"));
+    for _ in 0..2 {
+        let said = refused(&daemon);
+        assert!(said.contains("more than 61 groups") && !said.contains("not what it was"), "{said}");
+        assert_eq!(settings(&row), there);
+    }
+    let _ = row.file("nat64", &other);
+    daemon.reload();
+    let there = settings(&row);
+    for part in ["203.0.113.0/28", "203.0.113.32/28", "20000-21999"] {
+        assert!(there.contains(part), "{part}: {there}");
+    }
+    assert!(!there.contains("198.51.100.0/30"), "{there}");
+    assert_eq!(datagram(&row, "2001:db8::8").trim(), "datagram");
+    assert!(daemon.stop());
 }
 
 /// Opens UDP sessions from an address, one after the other, each from a port of its own; gives the errors that came back.
