@@ -55,12 +55,13 @@ impl Shard {
         }
     }
 
-    /// True for exactly one of all shards: the owner, or the home of a part, or the first for what is nobody's.
+    /// True for exactly one of all shards: the owner, which the first part of a datagram names itself, or the home of a later
+    /// part, or the first for what is nobody's.
     #[must_use]
     pub fn would_take(&self, packet: &[u8]) -> bool {
         match self.map.owner(packet) {
             Owner::One(owner) => owner == self.index,
-            Owner::Part { home } => home == self.index,
+            Owner::Part { home } => self.named_by_first(packet).unwrap_or(home) == self.index,
             Owner::Anybody => self.index == 0,
         }
     }
@@ -96,6 +97,15 @@ impl Shard {
     /// One part that waited in vain, for the counters.
     pub fn poll_late_drop(&mut self) -> Option<Reason> {
         self.owners.take_given_up().then_some(NAT64_FRAGMENT_UNKNOWN)
+    }
+
+    /// The owner of a datagram of which this is the first part.
+    fn named_by_first(&self, packet: &[u8]) -> Option<u16> {
+        let ip = Ipv4::parse(packet).ok()?;
+        if ip.fragment_offset() != 0 {
+            return None;
+        }
+        self.map.owner_by_first(&ip)
     }
 
     const fn step(&self, owner: u16) -> Step {

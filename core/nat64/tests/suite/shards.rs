@@ -76,6 +76,13 @@ impl Fleet {
     }
 
     fn translate(&mut self, now: Instant, at: u16, packet: &mut Packet) {
+        let bytes = packet.bytes();
+        // The first part of a datagram names the owner, who is asked about it.
+        let flags = if bytes.len() >= 20 { u16::from_be_bytes([bytes[6], bytes[7]]) } else { 0 };
+        if bytes[0] == 0x45 && flags & 0x3fff == 0x2000 && bytes[9] == protocol::UDP && bytes.len() >= 28 {
+            let asked = |n: u16| self.shards[usize::from(n)].0.would_take(bytes);
+            assert!((0..self.shards.len() as u16).all(|n| asked(n) == (n == at)), "{at} translates it");
+        }
         let nat = &mut self.shards[usize::from(at)].1;
         let verdict = match packet.bytes()[0] >> 4 {
             4 => nat.inbound(now, packet, 1500),

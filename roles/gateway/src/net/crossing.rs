@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sixgate_io_link::{BufferPool, Incoming, Outgoing, Waker, ring};
 use sixgate_nat64::{Shard, ShardMap, Step};
-use sixgate_reason::NAT64_SOURCE_MARTIAN;
+use sixgate_reason::{NAT64_SOURCE_MARTIAN, NAT64_WORKER_BUSY};
 use sixgate_time::Instant;
 use sixgate_wire::Packet;
 
@@ -111,17 +111,13 @@ impl Worker {
         if is_v4(packet) {
             // Among workers a packet from the pool may be one that turned back; from the network it is none.
             if self.nat64.as_ref().is_some_and(|nat64| nat64.engine.is_forged(packet)) {
-                self.tally.count(self.now, sixgate_reason::NAT64_SOURCE_MARTIAN, format_args!("{packet:?}"));
+                self.tally.count(self.now, NAT64_SOURCE_MARTIAN, format_args!("{packet:?}"));
                 return;
             }
         } else if is_for_nobody(packet) {
             return;
         }
-        let forged = is_v4(packet) && self.nat64.as_ref().is_some_and(|nat64| nat64.engine.is_forged(packet));
-        let step = match forged {
-            true => Step::Drop(NAT64_SOURCE_MARTIAN),
-            false => crossing.shard.arrived(self.now, packet),
-        };
+        let step = crossing.shard.arrived(self.now, packet);
         self.follow(step, packet);
     }
 
@@ -212,7 +208,7 @@ impl Worker {
             crossing.traffic.crossed += 1;
         } else {
             let what = format_args!("{packet:?} for worker {other}");
-            self.tally.count(self.now, sixgate_reason::NAT64_WORKER_BUSY, what);
+            self.tally.count(self.now, NAT64_WORKER_BUSY, what);
         }
     }
 }
