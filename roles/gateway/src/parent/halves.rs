@@ -41,13 +41,34 @@ fn is_specific(destination: &IpPrefix) -> bool {
 fn split(siit: &Siit, known: &[IpPrefix], taken: &[IpPrefix]) -> (Vec<Ipv6Prefix>, Vec<Ipv4Prefix>) {
     let (mut six, mut four) = (Vec::new(), Vec::new());
     for eam in &siit.eam {
-        match half(eam, siit.eam_routes, known, taken) {
+        let half = half(eam, siit.eam_routes, known, taken);
+        if half == Some(Half::V4) && circles(eam, siit.prefixes.iter().map(|p| p.prefix()), known) {
+            tracing::warn!(
+                "[siit] eam {} = {} is not routed here: its IPv6 half is in the prefix, and no route leads from here to its \
+                 nodes; add one, then reload",
+                eam.v6,
+                eam.v4
+            );
+            continue;
+        }
+        match half {
             Some(Half::V6) if !siit.prefixes.iter().any(|p| p.prefix() == eam.v6) => six.push(eam.v6),
             Some(Half::V4) => four.push(eam.v4),
             Some(Half::V6) | None => {}
         }
     }
     (six, four)
+}
+
+/// True when what is translated by the mapping would come back by the route of the prefix that its IPv6 half lies in, and be
+/// translated again, until its hop limit ends: no route of others leads to the nodes.
+fn circles(eam: &Eam, mut prefixes: impl Iterator<Item = Ipv6Prefix>, known: &[IpPrefix]) -> bool {
+    let leads_out = |prefix: Ipv6Prefix| {
+        known
+            .iter()
+            .any(|k| matches!(k, IpPrefix::V6(k) if k.overlaps(eam.v6) && k.length() > prefix.length()))
+    };
+    prefixes.any(|prefix| prefix.overlaps(eam.v6) && !leads_out(prefix))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +119,20 @@ mod tests {
         assert_eq!(half(&["192.0.0.0/8", "2001:db8::/32"]), Some(Half::V4), "both: more specific than 192/8");
         assert_eq!(half(&["192.0.2.0/24", "2001:db8::/32"]), None, "both, and the route is there");
         assert_eq!(half(&["198.51.100.0/24", "2001:db8:2::/64"]), Some(Half::V4), "others");
+    }
+
+    #[test]
+    fn a_mapping_in_the_prefix_needs_a_way_out() {
+        // RFC 7757, figure 1.
+        let eam = eam("64:ff9b::/127", "192.0.2.224/31");
+        let circles = |prefix: &str, known: &[&str]| {
+            super::circles(&eam, [prefix.parse().unwrap()].into_iter(), &known_of(known))
+        };
+        assert!(circles("64:ff9b::/96", &["::/0", "2001:db8::/64"]), "only our own route leads there");
+        assert!(circles("64:ff9b::/96", &["64:ff9b::/64"]), "the prefix wins");
+        assert!(!circles("64:ff9b::/96", &["64:ff9b::/126"]), "the nodes are there");
+        assert!(!circles("64:ff9b::/96", &["64:ff9b::1/128"]), "one of them is");
+        assert!(!circles("2001:db8:64::/96", &[]), "another prefix");
     }
 
     #[test]
