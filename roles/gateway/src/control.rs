@@ -39,6 +39,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sixgate_config::Gateway;
@@ -56,7 +57,7 @@ pub(crate) use translator::{Renewed, Standing, translation};
 
 use crate::Failure;
 use crate::names::{Names, NamesConfig};
-use crate::seam::ToControl;
+use crate::seam::{ToControl, ToNet};
 use allowed::Sources;
 use door::Door;
 use ledger::Ledger;
@@ -66,6 +67,9 @@ use ptr::HostNames;
 
 /// Name of the file of tokens and clients in the state directory.
 const STORE: &str = "gateway.redb";
+
+/// How long the end waits for the workers, which take their leave of hosts and clients.
+const LEAVE: Duration = Duration::from_secs(5);
 
 /// What the parts of the control plane share.
 pub(crate) struct Control {
@@ -132,7 +136,7 @@ pub(crate) fn run(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(path, site, translator, store, net, from_net));
     // Tasks that wait for the network must not hold up the end.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
 }
 
@@ -229,21 +233,26 @@ async fn serve(
         tracing::debug!("sd_notify: {e}");
     }
 
-    loop {
+    let outcome = loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break Ok(()),
+            _ = interrupt.recv() => break Ok(()),
             _ = hangup.recv() => reload::reload(path, &control),
             message = from_net.recv() => match message {
-                Some(ToControl::Failed(what)) => return Err(Failure::new(format!("the packet plane: {what}"))),
+                Some(ToControl::Failed(what)) => {
+                    break Err(Failure::new(format!("the packet plane: {what}")));
+                }
                 Some(message) => control.heard(message),
-                None => return Err(Failure::new("the packet plane is gone")),
+                None => break Err(Failure::new("the packet plane is gone")),
             },
         }
+    };
+    if outcome.is_ok() {
+        control.keep_hosts_at_the_end().await;
     }
-    control.keep_hosts_at_the_end().await;
+    control.stop_packets(&mut from_net).await;
     control.end_port_log();
-    Ok(())
+    outcome
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
@@ -260,6 +269,27 @@ impl Control {
                 Ok(clients) => names.keep_only(&clients),
                 Err(e) => tracing::warn!("state: {e}"),
             }
+        }
+    }
+
+    /// Ends the workers and hears who got ports until the last packet: the log must know them when it ends.
+    async fn stop_packets(&self, from_net: &mut UnboundedReceiver<ToControl>) {
+        self.net.tell(ToNet::Stop);
+        let leave = async {
+            while let Some(message) = from_net.recv().await {
+                match message {
+                    ToControl::Ports { at, events, lost } => self.log_ports(at, events, lost),
+                    ToControl::Failed(what) => tracing::warn!("the packet plane: {what}"),
+                    // Everything ends: that is no news.
+                    ToControl::Up { .. }
+                    | ToControl::Down { .. }
+                    | ToControl::Served(_)
+                    | ToControl::Pool { .. } => {}
+                }
+            }
+        };
+        if tokio::time::timeout(LEAVE, leave).await.is_err() {
+            tracing::warn!("the workers take long to end");
         }
     }
 

@@ -111,6 +111,7 @@ fn with_journal(
     };
     let crew = Crew::start(crew, seed()?)?;
     let outcome = control::run(path, site, standing, store, net.clone(), from_net);
+    // Control has told them, unless it could not even begin.
     net.tell(ToNet::Stop);
     if let Some(native) = native {
         native.stop();

@@ -339,3 +339,50 @@ fn the_log_says_who_had_a_port_and_the_pool_says_when_it_is_full() {
     }
     assert!(open.values().all(|n| *n == 0), "{open:?}");
 }
+
+#[test]
+fn ports_that_are_given_out_until_the_very_end_are_in_the_log() {
+    let mut row = row("e");
+    let log = row.folder().join("ports.log");
+    let text = format!(
+        "[nat64]\nprefix = \"2001:db8:64::/96\"\npool = [\"198.51.100.1\"]\nport-log = \"{}\"\n\
+         port-block-size = 64\n",
+        log.display()
+    );
+    let file = row.file("nat64", &text);
+    let daemon = row.daemon("middle", &["run"], &file);
+    // A server that remembers from where it was spoken to, and a client that speaks from one port after the other.
+    let seen = row.folder().join("seen");
+    let server = "import socket, sys\n\
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+        s.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)\n\
+        s.bind(('192.0.2.80', 9002))\n\
+        seen = open(sys.argv[1], 'wb', 0)\n\
+        seen.write(b'0\\n')\n\
+        while True:\n    seen.write(b'%d\\n' % s.recvfrom(9)[1][1])\n";
+    let script = row.folder().join("server.py");
+    std::fs::write(&script, server).expect("a script can be written");
+    row.start("right", &format!("python3 {} {}", script.display(), seen.display()));
+    assert!(wait(Duration::from_secs(5), || size(&seen) > 0), "the server listens");
+    let client = "import socket, sys\n\
+        for port in range(1024, 65536):\n\
+        \x20   s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)\n\
+        \x20   s.bind(('2001:db8::8', port)); s.sendto(b'x', (sys.argv[1], 9002)); s.close()\n";
+    let script = row.folder().join("client.py");
+    std::fs::write(&script, client).expect("a script can be written");
+    row.start("left", &format!("python3 {} {SERVER}", script.display()));
+    assert!(wait(Duration::from_secs(5), || size(&log) > 4000), "blocks are given out");
+    assert!(daemon.stop());
+
+    let mut logged = std::collections::BTreeSet::new();
+    for line in std::fs::read_to_string(&log).expect("it is there").lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("a line is one object");
+        let (first, last) = line["ports"].as_str().and_then(|p| p.split_once('-')).expect("a range");
+        logged.extend(first.parse::<u16>().expect("a port")..=last.parse().expect("a port"));
+    }
+    let text = std::fs::read_to_string(&seen).expect("it is there");
+    let ports: Vec<u16> = text.lines().skip(1).map(|p| p.parse().expect("a port")).collect();
+    assert!(ports.len() > 500, "{}", ports.len());
+    let unknown: Vec<&u16> = ports.iter().filter(|port| !logged.contains(port)).collect();
+    assert!(unknown.is_empty(), "{} of {} ports, {:?} first", unknown.len(), ports.len(), unknown.first());
+}
