@@ -23,11 +23,16 @@ use crate::seam::ToControl;
 const ENOUGH: u64 = 8192;
 /// The same when somebody does: with less, clients that have nothing else in common would run out at different times.
 const LEAST: u64 = 64;
+/// Ports of a block when the file wants a log and does not say.
+const BLOCK: u16 = 512;
 
 /// How the translator is dealt among workers; the same for a whole run.
 #[derive(Clone, Debug)]
 pub(crate) struct Deal {
     of: u16,
+    /// Ports that stay together, where there are several workers: the kernel knows who has which, and sessions that are
+    /// somebody else's end.
+    unit: u16,
     client_bits: u8,
     seed: [u8; 32],
 }
@@ -35,7 +40,7 @@ pub(crate) struct Deal {
 impl Deal {
     /// What the file and the pool allow on this machine.
     pub(crate) fn new(config: &Gateway, seed: [u8; 32]) -> Self {
-        let one = Self { of: 1, client_bits: 128, seed };
+        let one = Self { of: 1, unit: Share::default().unit, client_bits: 128, seed };
         if let Some(file) = &config.siit {
             // Nothing is remembered, so nothing is dealt: whichever worker has a packet translates it.
             return Self { of: file.workers.unwrap_or_else(by_default), ..one };
@@ -52,7 +57,7 @@ impl Deal {
             let why = if alone { "the pool is too small for more" } else { "it does not work alone" };
             tracing::warn!("nat64.workers = {wanted}: the translator has {of}, because {why}");
         }
-        Self { of, client_bits: settings.client_prefix_length, seed }
+        Self { of, unit: unit(&settings, of), client_bits: settings.client_prefix_length, seed }
     }
 
     /// How many workers translate.
@@ -62,16 +67,58 @@ impl Deal {
 
     /// The share of each.
     pub(crate) fn shares(&self, config: &Config) -> impl Iterator<Item = Share> + use<> {
-        let (of, unit) = (self.of, config.share.unit);
+        let (of, unit) = (self.of, if self.of > 1 { self.unit } else { config.share.unit });
         (0..of).map(move |index| Share { index, of, unit })
     }
 
     /// Who has what; `None` where one has all.
     pub(crate) fn map(&self, config: &Config) -> Option<Arc<ShardMap>> {
         let share = self.shares(config).next().filter(|share| share.of > 1)?;
-        // Clients stay where they are when a reload names them by other prefixes: their sessions do.
         let config = Config { share, ..config.clone() };
         Some(Arc::new(ShardMap::new(&config, self.client_bits, &self.seed)))
+    }
+
+    /// Leaves of a file that is read again what fits into the deal; what waits for a restart is said in a line each.
+    pub(crate) fn fit(&self, file: &mut written::Nat64) -> Vec<String> {
+        let mut waits = Vec::new();
+        if self.of == 1 {
+            return waits;
+        }
+        if let Some(size) = file.port_block_size.as_mut().filter(|size| **size > self.unit) {
+            let unit = self.unit;
+            waits.push(format!(
+                "nat64.port-block-size: blocks of {size} ports wait for a restart; until then they have {unit}"
+            ));
+            *size = unit;
+        }
+        let length = &mut file.limits.prefix_length;
+        if *length < self.client_bits {
+            let bits = self.client_bits;
+            waits.push(format!(
+                "nat64.client-prefix-length: {length} waits for a restart, because addresses of one client would have \
+                 several workers; until then it is {bits}"
+            ));
+            *length = bits;
+        }
+        waits
+    }
+
+    /// Refuses a pool of which a worker would get nothing; one of which a worker would get little has a line.
+    pub(crate) fn check(&self, config: &Config) -> Result<Option<String>, Failure> {
+        let shares: Vec<Share> = self.shares(config).collect();
+        let dealt = Proto::ALL.into_iter().filter(|p| ports(&config.pool, *p, &Share::default()) > 0);
+        let fewest = dealt.filter_map(|p| shares.iter().map(|s| ports(&config.pool, p, s)).min()).min();
+        match fewest.filter(|_| self.of > 1) {
+            Some(0) => Err(Failure::new(format!(
+                "nat64.pool is too small for {} workers: some would have no ports; a restart starts fewer",
+                self.of
+            ))),
+            Some(few) if few < LEAST => Ok(Some(format!(
+                "nat64.pool is small for {} workers: some have {few} ports; a restart starts fewer",
+                self.of
+            ))),
+            Some(_) | None => Ok(None),
+        }
     }
 
     /// The program that brings packets to their workers, loaded. It needs a privilege that is given up soon.
@@ -121,6 +168,14 @@ fn most(config: &Config, wanted: u16, least: u64) -> u16 {
             })
     };
     (2..=wanted).rev().find(|of| enough(*of)).unwrap_or(1)
+}
+
+/// Ports that stay together for the whole run. Where there is enough of everything, blocks of the default size have room in
+/// it, so that a port log can be wanted later.
+fn unit(config: &Config, of: u16) -> u16 {
+    let unit = config.share.unit.max(BLOCK);
+    let large = Config { share: Share { unit, ..config.share }, ..config.clone() };
+    if of > 1 && most(&large, of, ENOUGH) == of { unit } else { config.share.unit }
 }
 
 /// Ports of a share that a protocol has, on all addresses.
@@ -199,6 +254,86 @@ mod tests {
         assert_eq!(most(&config(Some(Proto::Tcp), "192.0.2.0/28", 1, 65_535), 4, ENOUGH), 4);
         let few = Config { max_sessions: 100, ..config(None, "192.0.2.0/28", 1, 65_535) };
         assert_eq!((most(&few, 4, LEAST), most(&few, 1, LEAST)), (1, 1));
+    }
+
+    fn file(more: &str) -> Gateway {
+        let text = format!(
+            "schema = 1\n[nat64]\nprefix = \"2001:db8:64::/96\"\npool = [\"192.0.2.0/28\"]\nworkers = 4\n{more}"
+        );
+        sixgate_config::gateway(std::path::Path::new("test.toml"), &text).unwrap().value
+    }
+
+    /// Whose each of a few ports is, as the map and as the shares have it.
+    fn owners(deal: &Deal, file: &Gateway) -> Vec<u16> {
+        let config = alone(file.nat64.as_ref().unwrap());
+        let map = deal.map(&config).unwrap();
+        let outside = |port| sixgate_nat64::Outside { address: Ipv4Addr::new(192, 0, 2, 2), port };
+        let all: Vec<u16> = (0..64_u16).map(|n| map.of_outside(Proto::Udp, outside(n * 1021 + 1))).collect();
+        for (n, owner) in (0..).zip(&all) {
+            assert!(deal.shares(&config).all(|share| share.has(n * 1021 + 1) == (share.index == *owner)));
+        }
+        all
+    }
+
+    #[test]
+    fn a_port_has_one_owner_for_a_whole_run() {
+        let start = file("");
+        let deal = Deal::new(&start, [7; 32]);
+        let before = owners(&deal, &start);
+        for more in ["port-log = \"log\"\n", "port-block-size = 512\n", "port-block-size = 64\n"] {
+            let mut new = file(more);
+            assert_eq!(deal.fit(new.nat64.as_mut().unwrap()), Vec::<String>::new());
+            assert_eq!(owners(&deal, &new), before, "{more}");
+        }
+        let mut new = file("port-block-size = 4096\nmax-ports-per-client = 100\n");
+        let said = deal.fit(new.nat64.as_mut().unwrap());
+        assert!(said.len() == 1 && said[0].contains("4096") && said[0].contains("restart"), "{said:?}");
+        let kept = new.nat64.as_ref().unwrap();
+        assert_eq!((kept.port_block_size, kept.limits.ports), (Some(512), Some(100)));
+        assert_eq!(owners(&deal, &new), before);
+        // One worker has all, however it is dealt.
+        let one = Deal { of: 1, ..deal };
+        assert!(one.fit(file("port-block-size = 4096\n").nat64.as_mut().unwrap()).is_empty());
+    }
+
+    #[test]
+    fn a_client_has_one_worker_for_a_whole_run() {
+        let deal = Deal::new(&file("client-prefix-length = 64\n"), [7; 32]);
+        let length = |more: &str| {
+            let mut new = file(more);
+            let said = deal.fit(new.nat64.as_mut().unwrap());
+            (new.nat64.unwrap().limits.prefix_length, said.len())
+        };
+        assert_eq!(length("client-prefix-length = 48\n"), (64, 1));
+        assert_eq!(length("client-prefix-length = 64\n"), (64, 0));
+        assert_eq!(length(""), (128, 0));
+    }
+
+    #[test]
+    fn a_pool_that_leaves_a_worker_nothing_is_refused() {
+        let deal = Deal::new(&file(""), [7; 32]);
+        assert_eq!(deal.unit, 512);
+        let check = |first, last| deal.check(&config(None, "192.0.2.2/32", first, last));
+        assert_eq!(check(1, 65_535).unwrap(), None);
+        let refused = check(1024, 2559).unwrap_err().to_string();
+        assert!(refused.contains("too small for 4 workers"), "{refused}");
+        assert!(check(1024, 2563).unwrap().is_some_and(|said| said.contains("have 4 ports")));
+        // Statics alone deal nothing; a protocol that has nothing has it for one worker as for four.
+        assert_eq!(deal.check(&Config::default()).unwrap(), None);
+        assert_eq!(deal.check(&config(Some(Proto::Tcp), "192.0.2.2/32", 1, 65_535)).unwrap(), None);
+        let one = Deal { of: 1, ..deal };
+        assert_eq!(one.check(&config(None, "192.0.2.2/32", 1024, 1024)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_small_pool_is_dealt_by_the_word() {
+        let small = |last| config(None, "192.0.2.2/32", 10_000, last);
+        assert_eq!(
+            (unit(&small(10_999), 4), unit(&small(65_535), 4), unit(&small(65_535), 1)),
+            (64, 512, 64)
+        );
+        let blocks = Config { share: Share { unit: 4096, ..Share::default() }, ..small(65_535) };
+        assert_eq!(unit(&blocks, 2), 4096);
     }
 
     #[test]

@@ -175,6 +175,48 @@ fn a_reload_that_fails_half_way_is_taken_back_whole() {
     assert!(daemon.stop());
 }
 
+#[test]
+fn sessions_of_several_workers_live_on_when_ports_are_to_be_logged() {
+    let mut row = row("ms");
+    let nat64 = |pool: &str, more: &str| {
+        format!("[nat64]\nworkers = 3\nprefix = \"2001:db8:64::/96\"\npool = [{pool}]\n{more}")
+    };
+    let pool = "\"198.51.100.0/30\"";
+    let file = row.file("nat64", &nat64(pool, ""));
+    let daemon = row.daemon("middle", &["run"], &file);
+    let heard = chatter(&mut row, "heard");
+    assert_eq!(open(&row, "2001:db8::8", 5000..5030) + &open(&row, "2001:db8::9", 5000..5030), "");
+    let bound = || {
+        let bib = daemon.ask(&["nat64", "bib"]);
+        let all = bib["bib"].as_array().expect("a list").iter();
+        let mut all: Vec<_> = all.map(|b| (b["inside"].to_string(), b["outside"].to_string())).collect();
+        all.sort();
+        all
+    };
+    let before = bound();
+    assert_eq!(before.len(), 61);
+    let log = row.folder().join("ports.log");
+    let logged = format!("port-log = \"{}\"\n", log.display());
+    for more in
+        [logged.clone(), format!("{logged}port-block-size = 4096\n"), "port-block-size = 128\n".into()]
+    {
+        let _ = row.file("nat64", &nat64(pool, &more));
+        daemon.reload();
+        assert_eq!(bound(), before, "{more}");
+        assert!(goes_on(&heard), "{more}");
+        // Each still hears what comes back.
+        assert_eq!(open(&row, "2001:db8::9", 5000..5030), "", "{more}");
+    }
+    let waits = "blocks of 4096 ports wait for a restart; until then they have 512";
+    assert_eq!(daemon.log().matches(waits).count(), 1, "{}", daemon.log());
+
+    let _ = row.file("nat64", &nat64("\"198.51.100.0:1024-2047\"", ""));
+    let said = refused(&daemon);
+    assert!(said.contains("too small for 3 workers"), "{said}");
+    assert!(goes_on(&heard) && bound() == before);
+    assert!(daemon.stop());
+}
+
 /// Opens UDP sessions from an address, one after the other, each from a port of its own; gives the errors that came back.
 fn open(row: &Row, from: &str, ports: std::ops::Range<u16>) -> String {
     let script = format!(

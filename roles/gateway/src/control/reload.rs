@@ -45,7 +45,10 @@ fn apply(control: &Control, new: Gateway) {
         tracing::warn!("reload: [ldap] {e}: nothing changed");
         return;
     }
-    let config = taken_over(&site.config, &new);
+    let mut config = taken_over(&site.config, &new);
+    if let Some(standing) = &control.translator {
+        standing.fit(&mut config);
+    }
     // A pool whose log cannot be written must not be used by it.
     let wanted = |config: &Gateway| config.nat64.as_ref().and_then(|nat64| nat64.port_log.clone());
     if let Some(path) = wanted(&config).filter(|path| wanted(&site.config).as_ref() != Some(path))

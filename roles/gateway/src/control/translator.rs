@@ -60,6 +60,13 @@ impl Standing {
         Self { leads: Mutex::new(leads), journal, deal }
     }
 
+    /// Leaves of `new` what running workers can take over, and says what waits.
+    pub(crate) fn fit(&self, new: &mut Gateway) {
+        for waits in new.nat64.as_mut().map(|file| self.deal.fit(file)).unwrap_or_default() {
+            tracing::warn!("reload: {waits}");
+        }
+    }
+
     /// Makes what `new` wants beside what is there; `None` where nothing is to change.
     pub(crate) fn prepare(&self, site: &Site, new: &Gateway) -> Result<Option<Change<'_>>, Failure> {
         let mut netlink = Netlink::new()?;
@@ -74,6 +81,11 @@ impl Standing {
         }
         let (gateway4, gateway6) = parent::error_sources(&machine, &mut netlink, site.own_address())?;
         let Some(settings) = translation(new, machine.inside, gateway4, gateway6) else { return Ok(None) };
+        if let Some(config) = settings.stateful()
+            && let Some(said) = self.deal.check(config)?
+        {
+            tracing::warn!("reload: {said}");
+        }
         let map = settings.stateful().and_then(|config| self.deal.map(config));
         let renewed = Renewed { settings, aliases: after.aliases().clone(), map };
         if let Ok(mut journal) = self.journal.lock() {

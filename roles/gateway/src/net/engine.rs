@@ -69,8 +69,10 @@ impl Engine {
     pub(crate) fn reconfigure(&mut self, settings: &Settings) {
         match (self, settings) {
             (Self::Stateful(nat64), Settings::Stateful(of_all)) => {
-                let share = Share { unit: of_all.share.unit, ..nat64.config().share };
-                nat64.reconfigure(part(of_all, share));
+                let mine = nat64.config().share;
+                // How ports are dealt among several stays: each of them, and the kernel, know it.
+                let unit = if mine.of > 1 { mine.unit } else { of_all.share.unit };
+                nat64.reconfigure(part(of_all, Share { unit, ..mine }));
             }
             (Self::Stateless(siit), Settings::Stateless(of_all)) => {
                 let share = siit.config().share;
