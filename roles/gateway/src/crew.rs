@@ -25,6 +25,8 @@ const ENOUGH: u64 = 8192;
 const LEAST: u64 = 64;
 /// Ports of a block when the file wants a log and does not say.
 const BLOCK: u16 = 512;
+/// Ports below the registered ones.
+const WELL_KNOWN: u16 = 1024;
 
 /// How the translator is dealt among workers; the same for a whole run.
 #[derive(Clone, Debug)]
@@ -170,10 +172,11 @@ fn most(config: &Config, wanted: u16, least: u64) -> u16 {
     (2..=wanted).rev().find(|of| enough(*of)).unwrap_or(1)
 }
 
-/// Ports that stay together for the whole run. Where there is enough of everything, blocks of the default size have room in
-/// it, so that a port log can be wanted later.
+/// Ports that stay together for the whole run. Where there is enough of everything they are as many as blocks by default
+/// have, so that a port log can be wanted later, or as leave each worker some of the well-known ports, which clients
+/// with such ports get (RFC 4787, section 4.2.1).
 fn unit(config: &Config, of: u16) -> u16 {
-    let unit = config.share.unit.max(BLOCK);
+    let unit = (WELL_KNOWN / of.next_power_of_two()).min(BLOCK).max(config.share.unit);
     let large = Config { share: Share { unit, ..config.share }, ..config.clone() };
     if of > 1 && most(&large, of, ENOUGH) == of { unit } else { config.share.unit }
 }
@@ -280,16 +283,20 @@ mod tests {
         let start = file("");
         let deal = Deal::new(&start, [7; 32]);
         let before = owners(&deal, &start);
-        for more in ["port-log = \"log\"\n", "port-block-size = 512\n", "port-block-size = 64\n"] {
+        for more in ["port-block-size = 256\n", "port-block-size = 64\n"] {
             let mut new = file(more);
             assert_eq!(deal.fit(new.nat64.as_mut().unwrap()), Vec::<String>::new());
             assert_eq!(owners(&deal, &new), before, "{more}");
         }
+        let mut new = file("port-log = \"log\"\n");
+        let said = deal.fit(new.nat64.as_mut().unwrap());
+        assert!(said.len() == 1 && said[0].contains("512") && said[0].contains("restart"), "{said:?}");
+        assert_eq!(owners(&deal, &new), before);
         let mut new = file("port-block-size = 4096\nmax-ports-per-client = 100\n");
         let said = deal.fit(new.nat64.as_mut().unwrap());
         assert!(said.len() == 1 && said[0].contains("4096") && said[0].contains("restart"), "{said:?}");
         let kept = new.nat64.as_ref().unwrap();
-        assert_eq!((kept.port_block_size, kept.limits.ports), (Some(512), Some(100)));
+        assert_eq!((kept.port_block_size, kept.limits.ports), (Some(256), Some(100)));
         assert_eq!(owners(&deal, &new), before);
         // One worker has all, however it is dealt.
         let one = Deal { of: 1, ..deal };
@@ -312,12 +319,12 @@ mod tests {
     #[test]
     fn a_pool_that_leaves_a_worker_nothing_is_refused() {
         let deal = Deal::new(&file(""), [7; 32]);
-        assert_eq!(deal.unit, 512);
+        assert_eq!(deal.unit, 256);
         let check = |first, last| deal.check(&config(None, "192.0.2.2/32", first, last));
         assert_eq!(check(1, 65_535).unwrap(), None);
-        let refused = check(1024, 2559).unwrap_err().to_string();
+        let refused = check(1024, 1791).unwrap_err().to_string();
         assert!(refused.contains("too small for 4 workers"), "{refused}");
-        assert!(check(1024, 2563).unwrap().is_some_and(|said| said.contains("have 4 ports")));
+        assert!(check(1024, 1795).unwrap().is_some_and(|said| said.contains("have 4 ports")));
         // Statics alone deal nothing; a protocol that has nothing has it for one worker as for four.
         assert_eq!(deal.check(&Config::default()).unwrap(), None);
         assert_eq!(deal.check(&config(Some(Proto::Tcp), "192.0.2.2/32", 1, 65_535)).unwrap(), None);
@@ -327,12 +334,16 @@ mod tests {
 
     #[test]
     fn a_small_pool_is_dealt_by_the_word() {
-        let small = |last| config(None, "192.0.2.2/32", 10_000, last);
-        assert_eq!(
-            (unit(&small(10_999), 4), unit(&small(65_535), 4), unit(&small(65_535), 1)),
-            (64, 512, 64)
-        );
-        let blocks = Config { share: Share { unit: 4096, ..Share::default() }, ..small(65_535) };
+        let pool = |first, last| config(None, "192.0.2.2/32", first, last);
+        assert_eq!(unit(&pool(10_000, 10_999), 4), 64);
+        let whole = pool(1, 65_535);
+        assert_eq!([1, 2, 3, 4, 7].map(|of| unit(&whole, of)), [64, 512, 256, 256, 128]);
+        // Each has well-known ports.
+        for of in 2..=7 {
+            let low = |index| Share { index, of, unit: unit(&whole, of) }.ports_of(&(1..=1023));
+            assert!((0..of).all(|index| low(index) > 0), "{of}");
+        }
+        let blocks = Config { share: Share { unit: 4096, ..Share::default() }, ..whole };
         assert_eq!(unit(&blocks, 2), 4096);
     }
 
