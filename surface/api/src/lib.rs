@@ -28,6 +28,7 @@
 //! | POST [`path::ISATAP_RETIRE_PLAN`] | [`RetirePlan`] | [`Retirement`] |
 //! | POST [`path::ISATAP_RETIRE`] | [`RetireRequest`] | [`Retired`] |
 //! | POST [`path::NAT64_SESSIONS`], [`path::NAT64_BIB`], [`path::NAT64_POOLS`] | [`Nat64Wanted`]; GET asks for all | [`Nat64Sessions`], [`Nat64Bib`], [`Nat64Pools`] |
+//! | GET [`path::NAT64_ADDRESSING`] | | [`Nat64Addressing`] |
 //! | POST [`path::NAT64_EXPLAIN`] | [`Nat64Question`] | [`Nat64Explanation`] |
 //! | POST [`path::NAT64_WHO`] | [`Nat64WhoQuestion`] | [`Nat64Who`] |
 //! | POST [`path::DNS64_EXPLAIN`] | [`Question`] | [`Explanation`] |
@@ -75,8 +76,9 @@ pub use names::{
     ResolverUpstream, Route, Steering, Step,
 };
 pub use nat64::{
-    Binding, ExplainedBinding, Nat64Bib, Nat64Explanation, Nat64Holder, Nat64Packet, Nat64Pools,
-    Nat64Question, Nat64Sessions, Nat64Verdict, Nat64Wanted, Nat64Who, Nat64WhoQuestion, Pool, Session,
+    Binding, ExplainedBinding, Mapping, Nat64Addressing, Nat64Bib, Nat64Explanation, Nat64Holder,
+    Nat64Packet, Nat64Pools, Nat64Question, Nat64Sessions, Nat64Verdict, Nat64Wanted, Nat64Who,
+    Nat64WhoQuestion, Pool, Session,
 };
 pub use native::{Native, NativeInterface};
 pub use port_log::{Holders, PortRecord, PortRecordEvent};

@@ -1,5 +1,6 @@
 //! `nat64`
 
+mod addressing;
 mod explain;
 mod who;
 
@@ -8,6 +9,7 @@ use core::net::{SocketAddrV4, SocketAddrV6};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use addressing::{Mapping, Nat64Addressing};
 pub use explain::{ExplainedBinding, Nat64Explanation, Nat64Packet, Nat64Question, Nat64Verdict};
 pub use who::{Nat64Holder, Nat64Who, Nat64WhoQuestion};
 

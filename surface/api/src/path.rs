@@ -46,6 +46,8 @@ pub const NAT64_SESSIONS: &str = "/v1/nat64/sessions";
 pub const NAT64_BIB: &str = "/v1/nat64/bib";
 /// GET; POST: only some.
 pub const NAT64_POOLS: &str = "/v1/nat64/pools";
+/// GET: which address of one family stands for which of the other.
+pub const NAT64_ADDRESSING: &str = "/v1/nat64/addressing";
 /// POST: what would become of a packet.
 pub const NAT64_EXPLAIN: &str = "/v1/nat64/explain";
 /// POST: who has or had a port of the pool.

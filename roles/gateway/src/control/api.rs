@@ -80,6 +80,7 @@ impl Handler for Api {
                 Ok(wanted) => self.0.retire(wanted).await,
                 Err(response) => response,
             },
+            (Method::Get, path::NAT64_ADDRESSING) => self.0.nat64_addressing(),
             (Method::Get, path::NAT64_BIB) => self.0.nat64_bib(api::Nat64Wanted::default()).await,
             (Method::Get, path::NAT64_SESSIONS) => self.0.nat64_sessions(api::Nat64Wanted::default()).await,
             (Method::Get, path::NAT64_POOLS) => self.0.nat64_pools(api::Nat64Wanted::default()).await,

@@ -1,5 +1,6 @@
 //! The translator's settings, from the file's words to the core's.
 
+mod addressing;
 mod evidence;
 mod explain;
 mod packet;

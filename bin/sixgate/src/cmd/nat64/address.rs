@@ -3,36 +3,44 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use sixgate_api::{Document, Mapping, Nat64Addressing, path};
 use sixgate_config::Gateway;
+use sixgate_io_control::Method;
 use sixgate_nat64::{Addresses, By, Eam};
 use sixgate_wire::addr::{Ipv6Prefix, Prefix64};
 
 use crate::cli::Context;
+use crate::cmd::call;
 use crate::exit::{Exit, Trouble};
 use crate::file;
+use crate::print::complain;
+
+/// RFC 6052, section 2.1.
+const WELL_KNOWN: &str = "64:ff9b::/96";
 
 /// The IPv6 address that stands for an IPv4 address, and back
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  sixgate nat64 address 10.6.0.30 --prefix fd6a:7e00:cafe:7777::/96\n  sixgate nat64 address 192.0.2.8 --config /etc/sixgate/sixgate.toml"
+    after_help = "Examples:\n  sixgate nat64 address 10.6.0.30\n  sixgate nat64 address 10.6.0.30 --prefix fd6a:7e00:cafe:7777::/96\n  sixgate nat64 address 192.0.2.8 --config /etc/sixgate/sixgate.toml"
 )]
 pub(super) struct Args {
     /// IPv4, or IPv6 within the prefix or a mapping
     address: IpAddr,
-    /// The prefix (RFC 6052)
-    #[arg(long, default_value = "64:ff9b::/96", value_parser = prefix64)]
-    prefix: Prefix64,
+    /// The prefix (RFC 6052); without it and without a file the daemon's own, or 64:ff9b::/96 where no daemon answers
+    #[arg(long, value_parser = prefix64)]
+    prefix: Option<Prefix64>,
     /// The prefixes and mappings of this file's [nat64] or [siit] (RFC 7757)
     #[arg(long, value_name = "FILE", conflicts_with = "prefix")]
     config: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
-    let (addresses, what) = match &args.config {
+    let (addresses, what) = match (&args.config, args.prefix) {
         // Whoever writes the prefix down knows what it is for.
-        None => (Addresses::new(vec![args.prefix], Vec::new(), true), args.prefix.to_string()),
-        Some(path) => match file::checked(path, &context.out, sixgate_config::gateway)? {
+        (None, Some(prefix)) => (Addresses::new(vec![prefix], Vec::new(), true), prefix.to_string()),
+        (None, None) => of_daemon(context)?,
+        (Some(path), _) => match file::checked(path, &context.out, sixgate_config::gateway)? {
             Ok(gateway) => (of_file(&gateway, path)?, path.display().to_string()),
             Err(exit) => return Ok(exit),
         },
@@ -61,6 +69,30 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
         context.out.text(&format!("{ipv4}\n"));
     }
     Ok(Exit::Good)
+}
+
+/// What the translator that runs makes of addresses; without a daemon the well-known prefix does, and that is said.
+fn of_daemon(context: &Context) -> Result<(Addresses, String), Trouble> {
+    let answer = match call(context, Method::Get, path::NAT64_ADDRESSING, &Value::Null) {
+        Ok(answer) => answer,
+        Err(trouble) if trouble.is_unreachable() => {
+            let prefix = prefix64(WELL_KNOWN).map_err(|e| Trouble::failed("prefix", e))?;
+            complain("no daemon answers: by 64:ff9b::/96; --prefix and --config name others");
+            return Ok((Addresses::new(vec![prefix], Vec::new(), true), WELL_KNOWN.to_owned()));
+        }
+        Err(trouble) => return Err(trouble),
+    };
+    let unread =
+        || Trouble::failed("answer", "the daemon's answer is not understood; is it of another version?");
+    let told: Document<Nat64Addressing> = serde_json::from_value(answer).map_err(|_| unread())?;
+    let told = told.body;
+    let prefixes =
+        told.prefixes.iter().map(|text| prefix64(text).map_err(|_| unread())).collect::<Result<_, _>>()?;
+    let mapping = |m: &Mapping| Some(Eam { v6: m.v6.parse().ok()?, v4: m.v4.parse().ok()? });
+    let mappings = told.mappings.iter().map(|m| mapping(m).ok_or_else(unread)).collect::<Result<_, _>>()?;
+    let what = told.prefixes.iter().cloned().chain(told.mappings.iter().map(|m| m.v6.clone()));
+    let what = what.collect::<Vec<_>>().join(", ");
+    Ok((Addresses::new(prefixes, mappings, told.well_known_non_global), what))
 }
 
 /// What the translator of this file makes of addresses.
