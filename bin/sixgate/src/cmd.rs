@@ -46,14 +46,35 @@ pub(crate) fn show<T: DeserializeOwned>(
 ) -> Result<Exit, Trouble> {
     if context.out.json {
         context.out.document(&answer);
-        return Ok(Exit::Good);
+    } else {
+        context.out.text(&print(understood(answer)?));
     }
+    Ok(Exit::Good)
+}
+
+/// The same where the answer decides how the command ends.
+pub(crate) fn show_and_judge<T: DeserializeOwned>(
+    context: &Context,
+    answer: Value,
+    print: impl FnOnce(&T) -> String,
+    judge: impl FnOnce(&T) -> Exit,
+) -> Result<Exit, Trouble> {
+    let body = understood(answer.clone())?;
+    if context.out.json {
+        context.out.document(&answer);
+    } else {
+        context.out.text(&print(&body));
+    }
+    Ok(judge(&body))
+}
+
+/// What the daemon's document says.
+pub(crate) fn understood<T: DeserializeOwned>(answer: Value) -> Result<T, Trouble> {
     let document: Document<T> = serde_json::from_value(answer).map_err(|e| {
         Trouble::failed(
             "answer",
             format!("the daemon's answer is not understood ({e}); is it of another version?"),
         )
     })?;
-    context.out.text(&print(document.body));
-    Ok(Exit::Good)
+    Ok(document.body)
 }

@@ -1,10 +1,10 @@
 //! `sixgate trace FROM TO PROTO/PORT`
 
 use serde_json::json;
-use sixgate_api::{Document, Trace, TraceEnd, TraceVerdict, path};
+use sixgate_api::{Trace, TraceEnd, TraceVerdict, path};
 use sixgate_io_control::Method;
 
-use super::call;
+use super::{call, show_and_judge};
 use crate::cli::Context;
 use crate::exit::{Exit, Trouble};
 use crate::print::dotted;
@@ -26,18 +26,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
     let question = json!({"from": args.from, "to": args.to, "what": args.what});
     let answer = call(context, Method::Post, path::TRACE, &question)?;
-    let document: Document<Trace> = serde_json::from_value(answer.clone()).map_err(|e| {
-        Trouble::failed(
-            "answer",
-            format!("the daemon's answer is not understood ({e}); is it of another version?"),
-        )
-    })?;
-    if context.out.json {
-        context.out.document(&answer);
-    } else {
-        context.out.text(&print(&document.body));
-    }
-    Ok(match document.body.verdict {
+    show_and_judge(context, answer, print, |trace| match trace.verdict {
         TraceVerdict::Passes => Exit::Good,
         TraceVerdict::Refused | TraceVerdict::Absent => Exit::Failed,
     })

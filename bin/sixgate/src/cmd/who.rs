@@ -1,10 +1,10 @@
 //! `sixgate who`
 
 use serde_json::{Value, json};
-use sixgate_api::{Client, Document, Flow, Flows, Nat64Sessions, Session, Who, path};
+use sixgate_api::{Client, Flow, Flows, Nat64Sessions, Session, Who, path};
 use sixgate_io_control::Method;
 
-use super::{call, show};
+use super::{call, show, understood};
 use crate::cli::Context;
 use crate::exit::{Exit, Trouble};
 use crate::print::{Table, ago, dotted, octets};
@@ -121,14 +121,4 @@ fn flow_row(client: &Client, flow: &Flow, sessions: &[Session]) -> [String; 6] {
         flow.state.clone(),
         session.map_or_else(String::new, |s| s.outside.to_string()),
     ]
-}
-
-fn understood<T: serde::de::DeserializeOwned>(answer: Value) -> Result<T, Trouble> {
-    let document: Result<Document<T>, _> = serde_json::from_value(answer);
-    document.map(|d| d.body).map_err(|e| {
-        Trouble::failed(
-            "answer",
-            format!("the daemon's answer is not understood ({e}); is it of another version?"),
-        )
-    })
 }

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use sixgate_api::{Document, Mapping, Nat64Addressing, path};
+use sixgate_api::{Mapping, Nat64Addressing, path};
 use sixgate_config::Gateway;
 use sixgate_io_control::Method;
 use sixgate_nat64::{Addresses, By, Eam};
 use sixgate_wire::addr::{Ipv6Prefix, Prefix64};
 
 use crate::cli::Context;
-use crate::cmd::call;
+use crate::cmd::{call, understood};
 use crate::exit::{Exit, Trouble};
 use crate::file;
 use crate::print::complain;
@@ -82,10 +82,9 @@ fn of_daemon(context: &Context) -> Result<(Addresses, String), Trouble> {
         }
         Err(trouble) => return Err(trouble),
     };
+    let told: Nat64Addressing = understood(answer)?;
     let unread =
         || Trouble::failed("answer", "the daemon's answer is not understood; is it of another version?");
-    let told: Document<Nat64Addressing> = serde_json::from_value(answer).map_err(|_| unread())?;
-    let told = told.body;
     let prefixes =
         told.prefixes.iter().map(|text| prefix64(text).map_err(|_| unread())).collect::<Result<_, _>>()?;
     let mapping = |m: &Mapping| Some(Eam { v6: m.v6.parse().ok()?, v4: m.v4.parse().ok()? });

@@ -3,12 +3,12 @@
 use std::io::Read;
 
 use serde_json::json;
-use sixgate_api::{Document, Nat64Explanation, Nat64Packet, Nat64Verdict, path};
+use sixgate_api::{Nat64Explanation, Nat64Packet, Nat64Verdict, path};
 use sixgate_io_control::Method;
 
 use super::packet;
 use crate::cli::Context;
-use crate::cmd::call;
+use crate::cmd::{call, show_and_judge};
 use crate::exit::{Exit, Trouble};
 
 pub(super) const HELP: &str = "\
@@ -37,18 +37,7 @@ pub(super) fn run(words: &[String], context: &Context) -> Result<Exit, Trouble> 
     let octets = packet::octets(&text).map_err(|why| Trouble::usage(format!("PACKET: {why}")))?;
     let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
     let answer = call(context, Method::Post, path::NAT64_EXPLAIN, &json!({ "packet": hex }))?;
-    let document: Document<Nat64Explanation> = serde_json::from_value(answer.clone()).map_err(|e| {
-        Trouble::failed(
-            "answer",
-            format!("the daemon's answer is not understood ({e}); is it of another version?"),
-        )
-    })?;
-    if context.out.json {
-        context.out.document(&answer);
-    } else {
-        context.out.text(&print(&document.body));
-    }
-    Ok(match document.body.verdict {
+    show_and_judge(context, answer, print, |explained| match explained.verdict {
         Nat64Verdict::Translated | Nat64Verdict::Waits => Exit::Good,
         Nat64Verdict::Dropped => Exit::Failed,
     })

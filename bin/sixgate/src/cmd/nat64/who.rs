@@ -10,7 +10,7 @@ use sixgate_api::{Document, Holders, Nat64Who, Timestamp, path};
 use sixgate_io_control::Method;
 
 use crate::cli::Context;
-use crate::cmd::call;
+use crate::cmd::{call, show_and_judge};
 use crate::exit::{Exit, Trouble};
 use crate::print::Table;
 
@@ -45,18 +45,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
             call(context, Method::Post, path::NAT64_WHO, &question)?
         }
     };
-    let document: Document<Nat64Who> = serde_json::from_value(answer.clone()).map_err(|e| {
-        Trouble::failed(
-            "answer",
-            format!("the daemon's answer is not understood ({e}); is it of another version?"),
-        )
-    })?;
-    if context.out.json {
-        context.out.document(&answer);
-    } else {
-        context.out.text(&print(&document.body));
-    }
-    Ok(if document.body.holders.is_empty() { Exit::Failed } else { Exit::Good })
+    show_and_judge(context, answer, print, |who: &Nat64Who| match who.holders.is_empty() {
+        true => Exit::Failed,
+        false => Exit::Good,
+    })
 }
 
 fn search(log: &Path, args: &Args, at: Timestamp) -> std::io::Result<Nat64Who> {
