@@ -25,18 +25,18 @@ pub struct Asked {
 
 impl Asked {
     /// `source` names the set of upstreams that is asked: what one set says is not known to another. `None` when the message
-    /// has not exactly one question, or another class than IN.
+    /// has not exactly one question, or another class than IN, or type 0, which would count for the whole name.
     #[must_use]
     pub fn of(message: &[u8], source: u32) -> Option<Self> {
         let parsed = Message::from_slice(message).ok()?;
         let question = parsed.sole_question().ok()?;
-        if question.qclass() != Class::IN {
+        let rtype = question.qtype();
+        if question.qclass() != Class::IN || rtype.to_int().to_be_bytes() == WHOLE_NAME {
             return None;
         }
         let name: Name<Vec<u8>> = question.qname().try_flatten_into().ok()?;
         let dnssec_ok = parsed.opt().is_some_and(|opt| opt.dnssec_ok());
         let flags = u8::from(dnssec_ok) | u8::from(parsed.header().cd()) << 1;
-        let rtype = question.qtype();
         let mut key = Vec::with_capacity(PREFIX + name.len());
         key.extend_from_slice(&source.to_be_bytes());
         key.push(flags);

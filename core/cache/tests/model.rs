@@ -39,6 +39,13 @@ fn an_answer_counts_down_and_is_fetched_anew_once_in_its_last_tenth() {
     assert!(matches!(at(100 + 86_400), Look::Absent { stale: None }));
 }
 
+/// What is said of type 0 must never stand for what is said of the whole name.
+#[test]
+fn type_0_is_not_kept() {
+    assert_eq!(Asked::of(&question("files.corp.example", 0, false, false), 0), None);
+    assert!(Asked::of(&question("files.corp.example", A, false, false), 0).is_some());
+}
+
 #[test]
 fn no_name_counts_for_every_type_and_no_data_for_its_own() {
     let mut cache = cache(1 << 20);

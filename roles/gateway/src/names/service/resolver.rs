@@ -225,7 +225,7 @@ impl Resolver {
         }
     }
 
-    /// Other classes than IN are passed on and not kept.
+    /// Other classes than IN, and type 0, are passed on and not kept.
     fn fly_uncached(self: &Arc<Self>, question: &[u8], forwarder: &Arc<Forwarder>) -> Waiting {
         let (landed, flight) = watch::channel(None);
         let (own, forwarder, question) = (Arc::clone(self), Arc::clone(forwarder), question.to_vec());
