@@ -17,6 +17,8 @@ pub(crate) struct Expected {
     /// Question section as the caller spelt it.
     question: Vec<u8>,
     edns: bool,
+    /// The case of what went out last was left to chance, so that it proves something.
+    mixed: bool,
 }
 
 /// Whether an answer belongs.
@@ -24,7 +26,7 @@ pub(crate) struct Expected {
 pub(crate) enum Match {
     /// It does; this is it, with the caller's id and spelling.
     Whole(Vec<u8>),
-    /// All but the case: the server does not keep it.
+    /// All but the case, which was left to chance: the server does not keep it.
     OtherCase,
     /// It does not.
     Foreign,
@@ -43,12 +45,14 @@ impl Expected {
             original_id: parsed.header().id(),
             question: message.get(HEADER..end)?.to_vec(),
             edns: parsed.opt().is_some(),
+            mixed: false,
             message: message.to_vec(),
         })
     }
 
     /// The octets to send, under a new id, and in a case by chance where `mixed`.
     pub(crate) fn fresh(&mut self, mixed: bool) -> &[u8] {
+        self.mixed = mixed;
         let end = HEADER + self.question.len();
         if let Some(question) = self.message.get_mut(HEADER..end) {
             question.copy_from_slice(&self.question);
@@ -87,8 +91,16 @@ impl Expected {
             0 if header.rcode() != Rcode::NOERROR => {}
             1 => {
                 let repeated = answer.get_mut(HEADER..end)?;
-                if *repeated != *self.message.get(HEADER..end)? {
-                    return repeated.eq_ignore_ascii_case(&self.question).then_some(Match::OtherCase);
+                let asked = self.message.get(HEADER..end)?;
+                if *repeated != *asked {
+                    let name = asked.len().checked_sub(TYPE_AND_CLASS)?;
+                    if repeated.get(name..) != asked.get(name..) || !repeated.eq_ignore_ascii_case(asked) {
+                        return None;
+                    }
+                    // Names are equal in any case (RFC 4343); the asker's own is no secret.
+                    if self.mixed {
+                        return Some(Match::OtherCase);
+                    }
                 }
                 // Compressed names that lead here get the caller's spelling too.
                 repeated.copy_from_slice(&self.question);
@@ -156,7 +168,7 @@ mod tests {
                 (0, 1, Match::Foreign),
                 (1, 1, Match::Foreign),
                 (2, 0x80, Match::Foreign),
-                (13, 0x20, Match::OtherCase),
+                (13, 0x20, if mixed { Match::OtherCase } else { Match::Whole(whole) }),
                 (13, 1, Match::Foreign),
                 (33, 1, Match::Foreign),
             ] {
@@ -170,6 +182,17 @@ mod tests {
             while again.fresh(mixed)[..2] == good[..2] {}
             assert_eq!(again.judge(&good), Match::Foreign);
         }
+    }
+
+    #[test]
+    fn types_that_look_like_letters_are_told_apart() {
+        let mut builder = MessageBuilder::new_vec().question();
+        builder.push((Name::vec_from_str("files.corp.example").unwrap(), Rtype::HTTPS)).unwrap();
+        let mut expected = Expected::of(&builder.finish()).unwrap();
+        let mut other = answer(expected.fresh(false));
+        // 65 and 97 are the same letter in two cases.
+        other[33] ^= 0x20;
+        assert_eq!(expected.judge(&other), Match::Foreign);
     }
 
     #[test]
