@@ -94,7 +94,10 @@ fn answer(daemon: Daemon, request: &Request) -> Option<Value> {
         }),
         path::DNS64_EXPLAIN => document(Explanation {
             name: request.body["name"].as_str()?.to_owned(),
-            steps: vec![Step { step: "A".to_owned(), text: "10.6.0.30, ttl 300".to_owned() }],
+            steps: match request.body["client"].as_str() {
+                None => vec![Step { step: "A".to_owned(), text: "10.6.0.30, ttl 300".to_owned() }],
+                Some(client) => vec![Step { step: "asker".to_owned(), text: client.to_owned() }],
+            },
             rcode: "NOERROR".to_owned(),
             answers: vec![Answer {
                 address: address("fd6a:7e00:cafe:7777::a06:1e"),
@@ -459,6 +462,8 @@ fn names_are_explained() {
         fake.text(&["dns64", "explain", "files.corp.example."]),
         "files.corp.example\n  A      10.6.0.30, ttl 300\n  answer AAAA fd6a:7e00:cafe:7777::10.6.0.30, ttl 300\n"
     );
+    let of_one = fake.text(&["dns64", "explain", "files.corp.example", "--client", "fd64::8"]);
+    assert!(of_one.contains("asker  fd64::8\n"), "{of_one}");
     assert_eq!(
         fake.text(&["nrpt", "show"]),
         "active, by resolv.conf\n  names          go      ask\n  .corp.example  tunnel  fd6a:7e00:cafe:3333::1\n"

@@ -154,7 +154,7 @@ impl Board {
 
 impl Board {
     fn test_name(&self, body: serde_json::Value) -> Response {
-        let Ok(Question { name }) = serde_json::from_value(body) else {
+        let Ok(Question { name, client: _ }) = serde_json::from_value(body) else {
             return Response::failure(400, "bad-request", "the body must be an object with a name");
         };
         match self.names(|names| names.test(&name)) {

@@ -1,6 +1,6 @@
 //! `dns64 explain`, `dns64 status`, `nrpt`
 
-use core::net::{Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Question {
     /// Without a dot at the end.
     pub name: String,
+    /// Who asks, where rules differ by client; the daemon's own machine where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<IpAddr>,
 }
 
 /// How an answer came about.

@@ -1,5 +1,7 @@
 //! `sixgate dns64 explain`, `status`
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 use sixgate_api::{Explanation, Question, Resolver, ResolverQuestions, path};
 use sixgate_io_control::Method;
@@ -20,9 +22,13 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum What {
     /// Ask for a name as a client would, and show each step
+    #[command(after_help = "Example: sixgate dns64 explain files.corp.example --client fd64::8")]
     Explain {
         /// The name
         name: String,
+        /// Who asks: rules may differ by client [default: this machine]
+        #[arg(long, value_name = "ADDRESS")]
+        client: Option<IpAddr>,
     },
     /// What was asked and answered from where, how the name servers stand, which names are asked for most
     #[command(after_help = "Example: sixgate dns64 status")]
@@ -31,8 +37,8 @@ enum What {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
     match &args.what {
-        What::Explain { name } => {
-            let body = json!(Question { name: name.trim_end_matches('.').to_owned() });
+        What::Explain { name, client } => {
+            let body = json!(Question { name: name.trim_end_matches('.').to_owned(), client: *client });
             show(context, call(context, Method::Post, path::DNS64_EXPLAIN, &body)?, print)
         }
         What::Status => {

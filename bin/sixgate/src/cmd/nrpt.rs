@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Trouble> {
     match &args.what {
         What::Show => show(context, call(context, Method::Get, path::NRPT, &Value::Null)?, rules),
         What::Test { name } => {
-            let body = json!(Question { name: name.trim_end_matches('.').to_owned() });
+            let body = json!(Question { name: name.trim_end_matches('.').to_owned(), client: None });
             show(context, call(context, Method::Post, path::NRPT_TEST, &body)?, decision)
         }
     }

@@ -178,7 +178,8 @@ impl Api {
         let Some(service) = self.0.names.as_ref().and_then(crate::names::Names::service) else {
             return Response::failure(409, "no-dns", NO_DNS);
         };
-        document(service.explain(&question.name, IpAddr::V6(Ipv6Addr::LOCALHOST)).await)
+        let asker = question.client.unwrap_or(IpAddr::V6(Ipv6Addr::LOCALHOST));
+        document(service.explain(&question.name, asker).await)
     }
 
     async fn who(&self) -> api::Who {
