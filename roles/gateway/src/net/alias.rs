@@ -52,7 +52,9 @@ impl Aliases {
     pub(crate) fn take_off(&self, packet: &mut Packet) {
         let Ok(ip) = Ipv4::parse(packet.bytes()) else { return };
         if let Some(alias) = self.0.iter().find(|a| a.worn == ip.dst()) {
+            let alias = *alias;
             replace(packet, DESTINATION, alias.worn, alias.own);
+            take_off_quoted(packet, alias);
         }
     }
 
@@ -63,6 +65,35 @@ impl Aliases {
             replace(packet, SOURCE, alias.own, alias.worn);
         }
     }
+}
+
+/// The kernel's own errors, of a hop or a way that is not there, quote what left by the device, stand-in and all.
+fn take_off_quoted(packet: &mut Packet, alias: Alias) {
+    let bytes = packet.bytes_mut();
+    let message = usize::from(bytes[0] & 0x0f) * 4;
+    let quoted = message + 8;
+    let whole = (bytes[6] & 0x3f, bytes[7]) == (0, 0);
+    let is_error = whole && bytes[9] == protocol::ICMP && matches!(bytes.get(message), Some(3 | 11 | 12));
+    let source = quoted + SOURCE..quoted + SOURCE + 4;
+    if !is_error || bytes.get(source.clone()) != Some(&alias.worn.octets()[..]) {
+        return;
+    }
+    let (old, new) = (Sum::new().with_v4(alias.worn), Sum::new().with_v4(alias.own));
+    bytes[source].copy_from_slice(&alias.own.octets());
+    // This makes up for the address, so the sum of the message stays; what the transport's becomes changes it.
+    correct(bytes, quoted + 10, |sum| update(sum, old, new));
+    let header = usize::from(bytes[quoted] & 0x0f) * 4;
+    let position = match bytes[quoted + 9] {
+        protocol::TCP => quoted + header + tcp::CHECKSUM,
+        protocol::UDP => quoted + header + udp::CHECKSUM,
+        _ => return,
+    };
+    let Some(&[high, low]) = bytes.get(position..position + 2) else { return };
+    let before = u16::from_be_bytes([high, low]);
+    let after = update(before, old, new);
+    correct(bytes, position, |_| after);
+    let word = |word| Sum::new().with_word(word);
+    correct(bytes, message + 2, |sum| update(sum, word(before), word(after)));
 }
 
 /// Replaces the address at `field` and corrects the checksums that cover it. The packet is a checked IPv4 packet.
@@ -114,6 +145,24 @@ mod tests {
     const OWN: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 1);
     const WORN: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
     const PEER: Ipv4Addr = Ipv4Addr::new(10, 6, 0, 30);
+
+    #[test]
+    fn an_error_of_the_kernel_quotes_the_own_address_again() {
+        let left = udp_packet(WORN, PEER, true);
+        let mut error = udp_packet(OWN, WORN, false);
+        error.truncate(20);
+        assert!(error.extend(&[11, 0, 0, 0, 0, 0, 0, 0]) && error.extend(left.bytes()));
+        error.bytes_mut()[9] = protocol::ICMP;
+        let sum = Sum::new().with(&error.bytes()[20..]).finish();
+        error.bytes_mut()[22..24].copy_from_slice(&sum.to_be_bytes());
+        Aliases::after(None, &[OWN]).take_off(&mut error);
+        assert_eq!(error.bytes()[16..20], OWN.octets());
+        assert_eq!(error.bytes()[40..44], OWN.octets());
+        assert_eq!(Sum::new().with(&error.bytes()[28..48]).finish(), 0, "the quoted header");
+        let sum = pseudo_v4(OWN, PEER, protocol::UDP, 12).with(&error.bytes()[48..60]).finish();
+        assert_eq!(sum, 0, "the quoted datagram");
+        assert_eq!(Sum::new().with(&error.bytes()[20..]).finish(), 0, "the message");
+    }
 
     fn udp_packet(src: Ipv4Addr, dst: Ipv4Addr, checksum: bool) -> Packet {
         let header = Header {
