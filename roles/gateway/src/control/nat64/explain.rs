@@ -46,7 +46,7 @@ impl Control {
             return Response::failure(
                 409,
                 "no-nat64",
-                "this gateway translates nothing: there is no [nat64] section",
+                "there is no [nat64] section, and only its translator explains packets",
             );
         };
         let mut said = in_words(&packet, &explained);

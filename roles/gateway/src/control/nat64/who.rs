@@ -34,7 +34,7 @@ impl Control {
             Ok(site) => match &site.config.nat64 {
                 Some(nat64) => nat64.port_log.clone(),
                 None => {
-                    let line = "this gateway translates nothing: there is no [nat64] section";
+                    let line = "there is no [nat64] section: nobody has ports of a pool";
                     return Response::failure(409, "no-nat64", line);
                 }
             },
