@@ -162,17 +162,11 @@ impl Server {
         options: Options,
         handler: Arc<H>,
     ) -> Result<Self, BindError> {
-        let mut addresses = Vec::new();
-        let mut sockets = Vec::new();
-        for address in listen {
-            let fault = |transport| move |source| BindError { address: *address, transport, source };
-            let (tcp, udp) = pair(*address, options.free_bind, fault)?;
-            addresses.push(udp.local_addr().map_err(fault("udp"))?);
-            sockets.push((tcp, udp));
-        }
+        let sockets = pairs(listen, options.free_bind)?;
+        let addresses = sockets.iter().map(|(own, ..)| *own).collect();
         let gate = Arc::new(Gate::new(options));
         let mut tasks = JoinSet::new();
-        for (tcp, udp) in sockets {
+        for (_, tcp, udp) in sockets {
             tasks.spawn(udp::serve(udp, Arc::clone(&gate), Arc::clone(&handler)));
             tasks.spawn(tcp::serve(tcp, Arc::clone(&gate), Arc::clone(&handler)));
         }
@@ -191,16 +185,13 @@ impl Server {
         most_workers: usize,
         mut front: impl FnMut(usize) -> F,
     ) -> Result<Self, BindError> {
-        let mut addresses = Vec::new();
         let mut sockets = Vec::new();
-        for address in listen {
-            let fault = |transport| move |source| BindError { address: *address, transport, source };
-            let (tcp, udp) = pair(*address, options.free_bind, fault)?;
-            let own = udp.local_addr().map_err(fault("udp"))?;
-            addresses.push(own);
-            let udp = udp.into_std().map_err(fault("udp"))?;
-            sockets.push((own, tcp, several(udp.into(), own, most_workers, &options).map_err(fault("udp"))?));
+        for (own, tcp, udp) in pairs(listen, options.free_bind)? {
+            let udp = udp.into_std().and_then(|udp| several(udp.into(), own, most_workers, &options));
+            let fault = |source| BindError { address: own, transport: "udp", source };
+            sockets.push((own, tcp, udp.map_err(fault)?));
         }
+        let addresses = sockets.iter().map(|(own, ..)| *own).collect();
         let gate = Arc::new(Gate::new(options));
         let (mut tasks, mut workers) = (JoinSet::new(), Vec::new());
         for (address, tcp, udp) in sockets {
@@ -220,6 +211,19 @@ impl Server {
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
+}
+
+/// The sockets of every address, with the port that was taken.
+fn pairs(
+    listen: &[SocketAddr],
+    free_bind: bool,
+) -> Result<Vec<(SocketAddr, TcpListener, UdpSocket)>, BindError> {
+    let one = |address: &SocketAddr| {
+        let fault = |transport| move |source| BindError { address: *address, transport, source };
+        let (tcp, udp) = pair(*address, free_bind, fault)?;
+        Ok((udp.local_addr().map_err(fault("udp"))?, tcp, udp))
+    };
+    listen.iter().map(one).collect()
 }
 
 /// A TCP and a UDP socket on the same port. A free port of one may be taken for the other, so that is tried a few times.
